@@ -1,0 +1,117 @@
+package revoke
+
+import (
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Instant is a moment in microseconds since 1970-01-01T00:00:00Z. Zero means never. It is the only form in which
+// the core and both databases hold time; RFC 3339 exists only at the edges.
+type Instant int64
+
+// Ahead is how far a sender's clock may run ahead of ours. A time beyond it counts as no time (DESIGN section 3).
+const Ahead = 5 * time.Minute
+
+// InstantOf converts t, cutting what is finer than a microsecond. The zero time is never.
+func InstantOf(t time.Time) Instant {
+	if t.IsZero() {
+		return 0
+	}
+	return Instant(t.UnixMicro())
+}
+
+// Time returns i in UTC, the zero time for never.
+func (i Instant) Time() time.Time {
+	if i == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(i)).UTC()
+}
+
+// Add returns i moved by d, cut to whole microseconds.
+func (i Instant) Add(d time.Duration) Instant { return i + Instant(d.Microseconds()) }
+
+// Sub returns the time from j to i.
+func (i Instant) Sub(j Instant) time.Duration { return time.Duration(i-j) * time.Microsecond }
+
+// String returns i as RFC 3339 in UTC, "never" for zero.
+func (i Instant) String() string {
+	if i == 0 {
+		return "never"
+	}
+	return i.Time().Format("2006-01-02T15:04:05.999999Z07:00")
+}
+
+// MarshalText writes RFC 3339; never is the empty string, so that JSON members are best tagged omitzero.
+func (i Instant) MarshalText() ([]byte, error) {
+	if i == 0 {
+		return nil, nil
+	}
+	return []byte(i.String()), nil
+}
+
+// UnmarshalText reads RFC 3339 with any offset; the empty string is never.
+func (i *Instant) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*i = 0
+		return nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(string(text)))
+	if err != nil {
+		return Invalid{Problem: "is not a time", Fix: `write RFC 3339 such as "2026-11-23T10:00:00Z"`}
+	}
+	*i = InstantOf(t)
+	return nil
+}
+
+// wholeSecond returns the last microsecond of i's second when i has no fraction, else i: a sender that writes whole
+// seconds means somewhere in that second, and at the end of it every session of that second is covered.
+func (i Instant) wholeSecond() Instant {
+	if i != 0 && i%1e6 == 0 {
+		return i + 1e6 - 1
+	}
+	return i
+}
+
+// Clock is the only one who knows the time. It never goes back.
+type Clock interface {
+	// Now returns the present instant. It is cheap and safe for concurrent use.
+	Now() Instant
+}
+
+// ProcessClock is a Clock over the machine's, held up by the latest instant it has given or was told of. The zero
+// value is ready. It is safe for concurrent use.
+type ProcessClock struct{ mark atomic.Int64 }
+
+// Now returns the machine's time, or the mark where the machine's time went back.
+func (c *ProcessClock) Now() Instant {
+	now := InstantOf(time.Now())
+	if mark := Instant(c.mark.Load()); mark > now {
+		return mark
+	}
+	return now
+}
+
+// Next returns an instant later than any that Next gave before, at or after base and [ProcessClock.Now]. Decisions are
+// numbered by it, so that two of one transaction still have an order.
+func (c *ProcessClock) Next(base Instant) Instant {
+	base = max(base, c.Now())
+	for {
+		mark := c.mark.Load()
+		next := max(int64(base), mark+1)
+		if c.mark.CompareAndSwap(mark, next) {
+			return Instant(next)
+		}
+	}
+}
+
+// Hold keeps the clock from ever reading earlier than at. A store calls it with the marks it finds when it opens.
+func (c *ProcessClock) Hold(at Instant) {
+	for {
+		mark := c.mark.Load()
+		if int64(at) <= mark || c.mark.CompareAndSwap(mark, int64(at)) {
+			return
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package revoke
+
+import "slices"
+
+// ScopeKind says what a cutoff covers. The set is closed.
+type ScopeKind string
+
+// The scopes of DESIGN section 2.
+const (
+	ScopeEveryone   ScopeKind = "everyone"
+	ScopeKindOf     ScopeKind = "kind"
+	ScopeApp        ScopeKind = "app"
+	ScopeUser       ScopeKind = "user"
+	ScopeUserKind   ScopeKind = "user_kind"
+	ScopeUserApp    ScopeKind = "user_app"
+	ScopeDevice     ScopeKind = "device"
+	ScopeUserDevice ScopeKind = "user_device"
+	ScopeSession    ScopeKind = "session"
+)
+
+// Scope is what a cutoff covers. It is a map key: what a kind does not need is zero.
+type Scope struct {
+	Org    string
+	Kind   ScopeKind
+	User   ID     // for user, user_kind, user_app, user_device
+	Device ID     // for device, user_device
+	Key    string // the session kind, the app, or for a session [SessionKey]
+}
+
+// SessionKey is the Key of a session scope: the app's name and its id for a session that nobody registered yet.
+func SessionKey(app, clientID string) string { return app + "\n" + clientID }
+
+// Cutoff is an instant on a scope. What the scope covers and was born at or before At is over. Both instants only move
+// forward, each with the revocation that moved it last.
+type Cutoff struct {
+	Scope
+	At         Instant // for all
+	SparedAt   Instant // for all but the break-glass people; only everyone, kind and app hold it
+	Revocation ID
+	SparedBy   ID
+}
+
+// Join returns the later of both cutoffs, instant by instant.
+func (c Cutoff) Join(other Cutoff) Cutoff {
+	if other.At > c.At {
+		c.At, c.Revocation = other.At, other.Revocation
+	}
+	if other.SparedAt > c.SparedAt {
+		c.SparedAt, c.SparedBy = other.SparedAt, other.SparedBy
+	}
+	return c
+}
+
+// covers returns the instant and revocation with which c ends a session born at born, zero when it does not.
+func (c Cutoff) covers(born Instant, spared bool) (Instant, ID) {
+	if born <= c.At {
+		return c.At, c.Revocation
+	}
+	if !spared && born <= c.SparedAt {
+		return c.SparedAt, c.SparedBy
+	}
+	return 0, ID{}
+}
+
+// AdminAuthority owns the blocks that admins set; no source may take the name.
+const AdminAuthority = "admin"
+
+// Class keeps an authority's blocks of different nature apart: what lifts one leaves the others. The set is closed.
+type Class string
+
+// The classes of block.
+const (
+	ClassPlain  Class = "plain"
+	ClassPlan   Class = "plan"   // what a source announced for a date
+	ClassLocked Class = "locked" // promoted `locked`, lifted only by `unlocked`
+	ClassTimed  Class = "timed"  // an admin's, with an end
+)
+
+// BlockKey names a block.
+type BlockKey struct {
+	User      ID
+	Authority string
+	Class     Class
+}
+
+// Block says that a person may hold no session, according to one authority. It is two instants that only move forward.
+type Block struct {
+	BlockKey
+	BlockedAt  Instant
+	LiftedAt   Instant
+	Until      Instant // the end of a timed block
+	Revocation ID
+}
+
+// Join returns the later of both blocks, instant by instant.
+func (b Block) Join(other Block) Block {
+	if other.BlockedAt > b.BlockedAt {
+		b.BlockedAt, b.Revocation, b.Until = other.BlockedAt, other.Revocation, other.Until
+	}
+	b.LiftedAt = max(b.LiftedAt, other.LiftedAt)
+	return b
+}
+
+// standing returns the block that keeps a person out at now, out of the rows of all users joined as that person, and
+// whether there is one. Of a source's blocks the later instants of all count; an admin's stands by itself on each user;
+// a row stamped before its own user's LiftedOver is over. A source's block does not stand on a break-glass person.
+func standing(users []*Personal, now Instant) (Block, bool) {
+	for _, u := range users {
+		for _, b := range u.Blocks {
+			if b.BlockedAt != 0 && b.BlockedAt >= u.LiftedOver && b.BlockedAt >= b.LiftedAt &&
+				(b.Until == 0 || now < b.Until) && (!u.Spared || b.Authority == AdminAuthority) && !liftedElsewhere(b, users) {
+				return b, true
+			}
+		}
+	}
+	return Block{}, false
+}
+
+func liftedElsewhere(b Block, users []*Personal) bool {
+	if b.Authority == AdminAuthority {
+		return false
+	}
+	return slices.ContainsFunc(users, func(u *Personal) bool {
+		return slices.ContainsFunc(u.Blocks, func(other Block) bool {
+			return other.Authority == b.Authority && other.Class == b.Class && other.LiftedAt > b.BlockedAt
+		})
+	})
+}

@@ -1,0 +1,342 @@
+package revoke
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Facts is what a decision sees: everything its [Need] leads to, read after the locks were taken, with what earlier
+// decisions of the same transaction wrote. A store fills the maps and, through the Add methods, what is looked up by more
+// than one key; only [Facts.Apply] changes it afterwards.
+type Facts struct {
+	Now       Instant // the decision's own instant; no two decisions have the same
+	Users     map[ID]User
+	Cutoffs   map[Scope]Cutoff
+	Newest    map[ID]Newest     // by user
+	NewestOf  map[Scope]Instant // present for every scope that a need named, zero where there is no session
+	Sessions  map[ID]Session
+	Devices   map[DeviceIdentifier]ID
+	Events    map[EventKey]Event
+	Resources map[ID]Resource
+
+	holdings map[Identifier][]Holding // oldest first
+	held     map[ID][]Identifier
+	joins    map[ID][]Join
+	blocks   map[ID][]Block
+}
+
+// Newest is the newest session of a user, whatever became of it.
+type Newest struct {
+	Born       Instant
+	Registered Instant
+}
+
+// NewFacts returns empty facts.
+func NewFacts() *Facts {
+	return &Facts{
+		Users: map[ID]User{}, Cutoffs: map[Scope]Cutoff{}, Newest: map[ID]Newest{},
+		NewestOf: map[Scope]Instant{}, Sessions: map[ID]Session{}, Devices: map[DeviceIdentifier]ID{},
+		Events: map[EventKey]Event{}, Resources: map[ID]Resource{},
+		holdings: map[Identifier][]Holding{}, held: map[ID][]Identifier{}, joins: map[ID][]Join{}, blocks: map[ID][]Block{},
+	}
+}
+
+// AddHolding adds a holding of a user here or of an identifier in the need. The same one twice is joined.
+func (f *Facts) AddHolding(h Holding) {
+	rows := upsert(f.holdings[h.Identifier], h, func(have Holding) bool { return have.key() == h.key() }, Holding.join)
+	slices.SortFunc(rows, func(a, b Holding) int { return cmp.Compare(a.HeldFrom, b.HeldFrom) })
+	f.holdings[h.Identifier] = rows
+	if !slices.Contains(f.held[h.User], h.Identifier) {
+		f.held[h.User] = append(f.held[h.User], h.Identifier)
+	}
+}
+
+// AddJoin adds a join of two users here, a split one too.
+func (f *Facts) AddJoin(j Join) {
+	for _, user := range []ID{j.A, j.B} {
+		f.joins[user] = upsert(f.joins[user], j, func(have Join) bool { return have.key() == j.key() }, Join.join)
+	}
+}
+
+// AddBlock adds a block of a user here.
+func (f *Facts) AddBlock(b Block) {
+	f.blocks[b.User] = upsert(f.blocks[b.User], b, func(have Block) bool { return have.BlockKey == b.BlockKey }, Block.Join)
+}
+
+// Apply lets later decisions of the transaction see what e wrote.
+func (f *Facts) Apply(e Effects) {
+	for _, u := range e.Users {
+		have, ok := f.Users[u.ID]
+		if ok {
+			u.Spared, u.LiftedOver = u.Spared || have.Spared, max(u.LiftedOver, have.LiftedOver)
+		}
+		f.Users[u.ID] = u
+	}
+	for _, h := range e.Holdings {
+		f.AddHolding(h)
+	}
+	for _, j := range e.Joins {
+		f.AddJoin(j)
+	}
+	for _, b := range e.Blocks {
+		f.AddBlock(b)
+	}
+	for _, c := range e.Cutoffs {
+		f.Cutoffs[c.Scope] = c.Join(f.Cutoffs[c.Scope])
+	}
+	for _, d := range e.Devices {
+		for _, id := range d.Identifiers {
+			f.Devices[id] = d.ID
+		}
+	}
+	for _, s := range e.Sessions {
+		f.Sessions[s.ID] = s
+		n := f.Newest[s.User]
+		f.Newest[s.User] = Newest{Born: max(n.Born, s.BornAt), Registered: max(n.Registered, s.RegisteredAt)}
+		for _, scope := range s.wideScopes() {
+			if have, ok := f.NewestOf[scope]; ok {
+				f.NewestOf[scope] = max(have, s.BornAt)
+			}
+		}
+	}
+	for _, end := range e.Ends {
+		if s, ok := f.Sessions[end.Session]; ok && s.EndedAt == 0 {
+			s.EndedAt, s.EndedBy = end.At, end.Revocation
+			f.Sessions[end.Session] = s
+		}
+	}
+	for _, ev := range e.Events {
+		if ev.SenderID != "" {
+			f.Events[ev.Key()] = ev
+		}
+	}
+	for _, r := range e.Resources {
+		f.Resources[r.ID] = r
+	}
+}
+
+// wideScopes are the scopes of many people that cover s.
+func (s *Session) wideScopes() []Scope {
+	return []Scope{
+		{Org: s.Org, Kind: ScopeEveryone}, {Org: s.Org, Kind: ScopeKindOf, Key: string(s.Kind)},
+		{Org: s.Org, Kind: ScopeApp, Key: s.App}, DeviceScope(s.Org, s.Device),
+	}
+}
+
+// members returns everybody who is one person with user, sorted, user included.
+func (f *Facts) members(user ID) []ID {
+	seen := []ID{user}
+	for i := 0; i < len(seen); i++ {
+		for _, j := range f.joins[seen[i]] {
+			if other := j.other(seen[i]); j.stands() && !slices.Contains(seen, other) {
+				seen = append(seen, other)
+			}
+		}
+	}
+	slices.SortFunc(seen, ID.Compare)
+	return seen
+}
+
+// person returns one name for everybody who is one person with user.
+func (f *Facts) person(user ID) ID { return f.members(user)[0] }
+
+// personal returns what stands against the members of a person, in the form that the rules read.
+func (f *Facts) personal(user ID) []*Personal {
+	var out []*Personal
+	for _, member := range f.members(user) {
+		u := f.Users[member]
+		out = append(out, &Personal{User: member, Spared: u.Spared, LiftedOver: u.LiftedOver, Blocks: f.blocks[member]})
+	}
+	return out
+}
+
+// blocked returns the block that keeps the person out, if one stands.
+func (f *Facts) blocked(user ID) (Block, bool) { return standing(f.personal(user), f.Now) }
+
+// blockedBy reports whether the authority's own block of the class stands on the person.
+func (f *Facts) blockedBy(user ID, authority string, classes ...Class) bool {
+	people := f.personal(user)
+	for _, p := range people {
+		p.Blocks = slices.DeleteFunc(slices.Clone(p.Blocks), func(b Block) bool {
+			return b.Authority != authority || len(classes) > 0 && !slices.Contains(classes, b.Class)
+		})
+	}
+	_, ok := standing(people, f.Now)
+	return ok
+}
+
+// view builds what Live reads out of these facts.
+func (f *Facts) view() *View {
+	v := newView(1)
+	var all Effects
+	for _, u := range f.Users {
+		all.Users = append(all.Users, u)
+	}
+	for _, joins := range f.joins {
+		all.Joins = append(all.Joins, joins...)
+	}
+	for _, blocks := range f.blocks {
+		all.Blocks = append(all.Blocks, blocks...)
+	}
+	for _, c := range f.Cutoffs {
+		all.Cutoffs = append(all.Cutoffs, c)
+	}
+	v.Apply(all.Changes(f.Now)...)
+	return v
+}
+
+// newest returns the newest birth and registration among the person's sessions.
+func (f *Facts) newest(user ID) Newest {
+	var n Newest
+	for _, member := range f.members(user) {
+		n.Born, n.Registered = max(n.Born, f.Newest[member].Born), max(n.Registered, f.Newest[member].Registered)
+	}
+	return n
+}
+
+// holder returns whom an identifier led to at an instant: its latest holder then, or the first one for the time before.
+// An identifier that two people carry finds nobody, and shared says so.
+func (f *Facts) holder(id Identifier, at Instant) (user ID, found, shared bool) {
+	rows := f.holdings[id]
+	if len(rows) == 0 {
+		return ID{}, false, false
+	}
+	var carrier ID
+	for _, h := range rows {
+		if !f.carried(h) {
+			continue
+		}
+		switch person := f.person(h.User); {
+		case carrier.IsZero():
+			carrier = person
+		case carrier != person:
+			return ID{}, false, true
+		}
+	}
+	found, user = true, rows[0].User
+	for _, h := range rows {
+		if h.HeldFrom <= at {
+			user = h.User
+		}
+	}
+	return user, found, false
+}
+
+// carried reports whether a person carries the identifier now: not released, and still active at the directory that
+// taught it. Who is under an admin's block counts as carrying.
+func (f *Facts) carried(h Holding) bool {
+	if f.blockedBy(h.User, AdminAuthority) {
+		return true
+	}
+	return h.ReleasedAt == 0 && (h.Authority == "" || !f.blockedBy(h.User, h.Authority, ClassPlain, ClassPlan))
+}
+
+// holdingsOf returns every holding of everybody who is this person, released ones too.
+func (f *Facts) holdingsOf(user ID) []Holding {
+	var out []Holding
+	for _, member := range f.members(user) {
+		for _, id := range f.held[member] {
+			for _, h := range f.holdings[id] {
+				if h.User == member {
+					out = append(out, h)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// owns reports whether the person is one of the source's directory: it has an id in the source's namespace, or a SCIM
+// resource there.
+func (f *Facts) owns(src Source, user ID) bool {
+	return slices.ContainsFunc(f.holdingsOf(user), func(h Holding) bool {
+		return h.Org == src.Org && (h.Namespace == src.IDs || h.Namespace == src.scimNamespace() && h.ReleasedAt == 0)
+	})
+}
+
+// another reports whether the person has a different id where the subject carries one, and so is somebody else.
+func (f *Facts) another(src Source, user ID, subject Subject) bool {
+	rows := f.holdingsOf(user)
+	for _, id := range subject {
+		if id.Namespace != src.IDs && id.Namespace != NamespaceExternalID && id.Namespace != src.scimNamespace() {
+			continue
+		}
+		has, same := false, false
+		for _, h := range rows {
+			if h.Org != src.Org || h.Namespace != id.Namespace ||
+				h.Namespace == src.scimNamespace() && h.ReleasedAt != 0 {
+				continue
+			}
+			has, same = true, same || h.Value == id.Value
+		}
+		if has && !same {
+			return true
+		}
+	}
+	return false
+}
+
+// match is whom a subject leads to.
+type match struct {
+	user      ID
+	found     bool
+	conflicts []Identifier // weaker ones that point elsewhere
+	shared    []Identifier // carried by two people; they find nobody
+	ambiguous bool         // identifiers of equal strength name two people
+}
+
+// find looks a subject up as of an instant: the strongest identifier wins, and weaker ones that point elsewhere are conflicts.
+func (f *Facts) find(src Source, subject Subject, at Instant) match {
+	var m match
+	ranked := slices.Clone(subject)
+	slices.SortStableFunc(ranked, func(a, b Identifier) int {
+		return cmp.Compare(strength(src, a.Namespace), strength(src, b.Namespace))
+	})
+	foundAt := 0
+	for _, id := range ranked {
+		user, found, shared := f.lead(id, at)
+		switch {
+		case shared:
+			m.shared = append(m.shared, id)
+		case !found || f.another(src, user, subject):
+		case !m.found:
+			m.user, m.found, foundAt = user, true, strength(src, id.Namespace)
+		case f.person(user) != f.person(m.user):
+			m.conflicts = append(m.conflicts, id)
+			m.ambiguous = m.ambiguous || strength(src, id.Namespace) == foundAt
+		}
+	}
+	return m
+}
+
+// lead is holder, for our own user ids too.
+func (f *Facts) lead(id Identifier, at Instant) (user ID, found, shared bool) {
+	if id.Namespace == NamespaceCurfew {
+		own, err := ParseID(id.Value)
+		_, known := f.Users[own]
+		return own, err == nil && known && f.Users[own].Org == id.Org, false
+	}
+	return f.holder(id, at)
+}
+
+// strength ranks namespaces, strongest first: the source's own id, external_id, user_name, email, phone.
+func strength(src Source, namespace string) int {
+	switch namespace {
+	case src.scimNamespace(), NamespaceCurfew:
+		return 0
+	case src.IDs, NamespaceIssuer:
+		return 1
+	case NamespaceExternalID:
+		return 2
+	case NamespaceUserName:
+		return 3
+	case NamespaceAccount:
+		return 4
+	case NamespaceEmail:
+		return 5
+	case NamespacePhone:
+		return 6
+	default:
+		return 2 // somebody else's own ids
+	}
+}

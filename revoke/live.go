@@ -1,0 +1,137 @@
+package revoke
+
+import (
+	"fmt"
+	"time"
+)
+
+// Cause says why a session is dead. The set is closed.
+type Cause string
+
+// The causes. The rest of a verdict's causes are the scope of a cutoff.
+const (
+	CauseNone    Cause = ""
+	CauseBlock   Cause = "block"
+	CauseCutoff  Cause = "cutoff"
+	CauseEnded   Cause = "ended"
+	CauseExpired Cause = "expired"
+)
+
+// Verdict is the answer about one session, with the reason when it is dead.
+type Verdict struct {
+	Live       bool
+	Cause      Cause
+	Scope      ScopeKind // of the cutoff
+	Authority  string    // of the block
+	At         Instant   // from when on it is dead
+	Revocation ID
+}
+
+// Live is the one rule: a session is live when it has not expired, was not ended by itself, no block on its user stands
+// and no cutoff covers it. It is pure but for reading the view, never allocates, and nothing else in Curfew decides
+// about a session.
+func Live(s *Session, v *View, now Instant) Verdict {
+	if s.EndedAt != 0 {
+		return Verdict{Cause: CauseEnded, Scope: ScopeSession, At: s.EndedAt, Revocation: s.EndedBy}
+	}
+	if end, ok := v.end(s.ID); ok {
+		return Verdict{Cause: CauseEnded, Scope: ScopeSession, At: end.At, Revocation: end.Revocation}
+	}
+	var own [1]*Personal
+	people := v.people(s.User, &own)
+	if b, ok := standing(people, now); ok {
+		return Verdict{Cause: CauseBlock, Scope: ScopeUser, Authority: b.Authority, At: b.BlockedAt, Revocation: b.Revocation}
+	}
+	if scope, at, by := covering(s, people, v); at != 0 {
+		return Verdict{Cause: CauseCutoff, Scope: scope, At: at, Revocation: by}
+	}
+	if now >= s.ExpiresAt {
+		return Verdict{Cause: CauseExpired, Scope: ScopeSession, At: s.ExpiresAt}
+	}
+	return Verdict{Live: true}
+}
+
+// covering returns the newest cutoff that covers s: its scope, instant and revocation.
+func covering(s *Session, people []*Personal, v *View) (scope ScopeKind, at Instant, by ID) {
+	take := func(kind ScopeKind, c Cutoff) {
+		if t, r := c.covers(s.BornAt, s.Spared); t > at {
+			scope, at, by = kind, t, r
+		}
+	}
+	for _, p := range people {
+		for _, c := range p.Cutoffs {
+			if c.reaches(s) {
+				take(c.Kind, c)
+			}
+		}
+	}
+	if wide := v.wide.Load(); wide != nil {
+		take(ScopeEveryone, (*wide)[Scope{Org: s.Org, Kind: ScopeEveryone}])
+		take(ScopeKindOf, (*wide)[Scope{Org: s.Org, Kind: ScopeKindOf, Key: string(s.Kind)}])
+		take(ScopeApp, (*wide)[Scope{Org: s.Org, Kind: ScopeApp, Key: s.App}])
+	}
+	if !s.Device.IsZero() {
+		take(ScopeDevice, v.cutNarrow(DeviceScope(s.Org, s.Device)))
+	}
+	return scope, at, by
+}
+
+// reaches reports whether a personal cutoff is about sessions like s.
+func (c Cutoff) reaches(s *Session) bool {
+	switch c.Kind {
+	case ScopeUser:
+		return true
+	case ScopeUserKind:
+		return c.Key == string(s.Kind)
+	case ScopeUserApp:
+		return c.Key == s.App
+	case ScopeUserDevice:
+		return !s.Device.IsZero() && c.Device == s.Device
+	case ScopeEveryone, ScopeKindOf, ScopeApp, ScopeDevice, ScopeSession:
+		return false
+	}
+	return false
+}
+
+// DeviceScope is the scope of everybody's sessions on a device.
+func DeviceScope(org string, device ID) Scope {
+	return Scope{Org: org, Kind: ScopeDevice, Device: device}
+}
+
+// Sentence says in one sentence why the session is dead, empty when it is live.
+func (v Verdict) Sentence() string {
+	if v.Live {
+		return ""
+	}
+	at := v.At.Time().Format(time.RFC3339)
+	switch v.Cause {
+	case CauseBlock:
+		return fmt.Sprintf("%s blocked the user at %s and has not lifted the block", v.Authority, at)
+	case CauseEnded:
+		return fmt.Sprintf("this session was ended at %s", at)
+	case CauseExpired:
+		return fmt.Sprintf("the session expired at %s", at)
+	case CauseCutoff, CauseNone:
+	}
+	switch v.Scope {
+	case ScopeEveryone:
+		return fmt.Sprintf("everyone's sessions from before %s were ended", at)
+	case ScopeKindOf:
+		return fmt.Sprintf("every session of this kind from before %s was ended", at)
+	case ScopeApp:
+		return fmt.Sprintf("every session of this application from before %s was ended", at)
+	case ScopeUser:
+		return fmt.Sprintf("all sessions of the user from before %s were ended", at)
+	case ScopeUserKind:
+		return fmt.Sprintf("the user's sessions of this kind from before %s were ended", at)
+	case ScopeUserApp:
+		return fmt.Sprintf("the user's sessions in this application from before %s were ended", at)
+	case ScopeDevice:
+		return fmt.Sprintf("every session on this device from before %s was ended", at)
+	case ScopeUserDevice:
+		return fmt.Sprintf("the user's sessions on this device from before %s were ended", at)
+	case ScopeSession:
+		return fmt.Sprintf("this session was ended at %s", at)
+	}
+	return ""
+}

@@ -1,0 +1,188 @@
+package revoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// Config names everything a Service depends on.
+type Config struct {
+	Store    Store
+	Targets  []TargetName // to which every revocation is owed
+	Observer Observer     // nil looks away
+	Log      *slog.Logger
+}
+
+// TargetName names a configured target and whose people it holds.
+type TargetName struct{ Name, Org string }
+
+// Service is the one way in: it finds the person, decides, commits, and answers what was committed. It is safe for
+// concurrent use.
+type Service struct {
+	store    Store
+	targets  []TargetName
+	observer Observer
+	log      *slog.Logger
+	view     atomic.Pointer[View] // nil: we do not know
+	known    *known
+	reload   chan struct{} // asks Run to read the view again
+	owed     chan struct{} // told after every commit that made deliveries
+}
+
+// New checks cfg and returns a Service that knows nothing yet: until [Service.Load] has read the view, every question
+// about a session is answered with [ErrNotFresh].
+func New(cfg Config) (*Service, error) {
+	if cfg.Store == nil || cfg.Log == nil {
+		return nil, errors.New("revoke.New: Store and Log are needed")
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = Unobserved{}
+	}
+	return &Service{
+		store: cfg.Store, targets: cfg.Targets, observer: cfg.Observer, log: cfg.Log,
+		known: newKnown(), reload: make(chan struct{}, 1), owed: make(chan struct{}, 1),
+	}, nil
+}
+
+// Outcome is what became of one event.
+type Outcome struct {
+	Event     ID
+	State     EventState
+	Duplicate bool // it had been received before; the rest is what was answered then
+	Known     bool // the subject led to somebody we had heard of
+	Decided
+}
+
+// Receive decides and commits authenticated events of one source, in their order, each a transaction of its own. When it
+// returns nil everything is durable and no later question here is answered without it. On an error some of the first
+// events may be committed; the sender tries again and they are known as duplicates.
+func (s *Service) Receive(ctx context.Context, actor Actor, src Source, events ...Event) ([]Outcome, error) {
+	out := make([]Outcome, len(events))
+	for i := range events {
+		start := s.store.Clock().Now()
+		in := input{source: src, actor: actor, event: events[i], targets: s.targets}
+		err := s.decide(ctx, in.need(), func(f *Facts) (Effects, error) {
+			effects, outcome, err := in.decide(f)
+			out[i] = outcome
+			return effects, err
+		})
+		if err != nil {
+			return out[:i], fmt.Errorf("receive event %d of %d from %s: %w", i+1, len(events), src.Name, err)
+		}
+		if out[i].Duplicate {
+			s.apply(out[i].Changes)
+		}
+		for _, sig := range events[i].Signals {
+			s.observer.Received(src.Name, sig.Kind, out[i].State, s.store.Clock().Now().Sub(start))
+		}
+	}
+	return out, nil
+}
+
+// decide runs one decision in the store and, once it is durable, lets the view know before anybody is answered.
+func (s *Service) decide(ctx context.Context, need Need, decision Decision) error {
+	var done Effects
+	var at Instant
+	err := s.store.Decide(ctx, need, func(f *Facts) (Effects, error) {
+		effects, err := decision(f)
+		done, at = effects, f.Now
+		return effects, err
+	})
+	switch {
+	case errors.Is(err, ErrUnknownCommit):
+		s.Doubt(err)
+		return err
+	case err != nil:
+		return err
+	}
+	s.apply(done.Changes(at))
+	if len(done.Deliveries) > 0 {
+		select {
+		case s.owed <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+func (s *Service) apply(changes []Change) {
+	if v := s.view.Load(); v != nil {
+		v.Apply(changes...)
+		return
+	}
+	s.askReload() // a view that is being read may have passed the rows already
+}
+
+// Owed is told when new deliveries were committed.
+func (s *Service) Owed() <-chan struct{} { return s.owed }
+
+// Doubt makes every question unanswerable until the view was read again: what is stored may differ from what we know.
+func (s *Service) Doubt(why error) {
+	s.view.Store(nil)
+	s.log.Error("view in doubt; questions answer 503 until it was read again", "err", why)
+	s.askReload()
+}
+
+func (s *Service) askReload() {
+	select {
+	case s.reload <- struct{}{}:
+	default:
+	}
+}
+
+// Load reads the view from the store.
+func (s *Service) Load(ctx context.Context) error {
+	select {
+	case <-s.reload: // what asked before now is served by this reading
+	default:
+	}
+	v := NewView()
+	if err := s.store.LoadView(ctx, func(changes ...Change) { v.Apply(changes...) }); err != nil {
+		return fmt.Errorf("read the view: %w", err)
+	}
+	s.known.forget()
+	s.view.Store(v)
+	return nil
+}
+
+const (
+	reloadEvery = 200 * time.Millisecond // between tries to read a view in doubt
+	keepEnds    = 2 * time.Minute        // longer than any cached session and any commit under way
+)
+
+// Run keeps the view: it reads it again when it is in doubt and drops what is no longer needed. It returns when ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	tidy := time.NewTicker(keepEnds / 4)
+	defer tidy.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tidy.C:
+			if v := s.view.Load(); v != nil {
+				v.Forget(s.store.Clock().Now().Add(-keepEnds))
+			}
+		case <-s.reload:
+			if err := s.Load(ctx); err != nil {
+				s.log.Warn("view cannot be read yet", "err", err)
+				s.askReload()
+				select {
+				case <-ctx.Done():
+				case <-time.After(reloadEvery):
+				}
+			}
+		}
+	}
+}
+
+// Ready reports nil when questions are answered, else [ErrNotFresh].
+func (s *Service) Ready() error {
+	if s.view.Load() == nil {
+		return ErrNotFresh
+	}
+	return nil
+}

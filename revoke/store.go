@@ -1,0 +1,152 @@
+package revoke
+
+import (
+	"context"
+)
+
+// Need names what a decision must see. The store locks every user it leads to, and every identifier in it, before it reads:
+// what is decided on is never older than the lock.
+type Need struct {
+	Org         string
+	Identifiers []Identifier
+	Users       []ID
+	Sessions    []SessionRef
+	Devices     []DeviceIdentifier
+	Events      []EventKey
+	Resources   []ID           // SCIM resources by id
+	Names       []ResourceName // SCIM resources by what must be unique, deleted and inactive ones too
+	Cutoffs     bool           // also the cutoffs that cover these users' sessions, and everyone's
+	SessionsOf  bool           // also every session of these users that has not ended or expired
+	NewestOf    *Scope         // also the newest session in this scope of many people (everyone, kind, app, device)
+}
+
+// ResourceName is by what a resource of an authority is looked up when one is created or renamed. Either may be empty.
+type ResourceName struct {
+	Org, Authority, Type string
+	UserName             string // folded
+	ExternalID           string
+}
+
+// Decision decides on facts. It may run more than once, so it has no effect but its result: when it returns an error nothing
+// is written. It runs inside a transaction and must not wait for anything.
+type Decision func(*Facts) (Effects, error)
+
+// Decider carries out decisions. Errors are the decision's own, [ErrUnavailable] when nothing was done, or
+// [ErrUnknownCommit].
+type Decider interface {
+	// Decide locks and reads what need names, calls decide, and commits all that it returned. Decisions that wait for each
+	// other share a transaction; a later one sees what the one before decided. When it returns nil all is durable.
+	Decide(ctx context.Context, need Need, decide Decision) error
+}
+
+// Reader answers questions that decide nothing. Times and orders are stable; nothing found is [ErrNotFound] or an empty list.
+type Reader interface {
+	// LoadView calls apply with every cutoff, block, join and admin's lift there is.
+	LoadView(ctx context.Context, apply func(...Change)) error
+	// FindSession returns the one session that ref points at; more than one is [ErrConflict].
+	FindSession(ctx context.Context, ref SessionRef) (Session, error)
+	// SessionsOf returns the sessions of users, newest birth first, after the cursor.
+	SessionsOf(ctx context.Context, q SessionQuery) ([]Session, error)
+	// Holders returns the users that an identifier leads to by itself: the present carriers, else the last holder.
+	Holders(ctx context.Context, ids []Identifier) ([]ID, error)
+	// Users returns users of an org that q matches, by id, after the cursor.
+	Users(ctx context.Context, q UserQuery) ([]User, error)
+	// People returns users with what hangs on them. Unknown ones are left out.
+	People(ctx context.Context, users []ID) ([]Person, error)
+	// Revocation returns one with its deliveries.
+	Revocation(ctx context.Context, org string, id ID) (Revocation, []Delivery, error)
+	// Deliveries returns deliveries, oldest first, after the cursor.
+	Deliveries(ctx context.Context, q DeliveryQuery) ([]Delivery, error)
+	// Resource returns a SCIM resource that is not deleted.
+	Resource(ctx context.Context, org, authority string, id ID) (Resource, error)
+	// Resources returns a page and how many there are in all.
+	Resources(ctx context.Context, q ResourceQuery) ([]Resource, int, error)
+	// Ping asks whether the store answers.
+	Ping(ctx context.Context) error
+}
+
+// SessionQuery asks for the sessions of the users, or with none for all of the org.
+type SessionQuery struct {
+	Org   string
+	Users []ID
+	App   string // empty: any
+	After *SessionCursor
+	Limit int
+}
+
+// SessionCursor is where a list of sessions goes on.
+type SessionCursor struct {
+	BornAt Instant
+	ID     ID
+}
+
+// UserQuery asks for users by identifier, or by a text that an identifier begins with.
+type UserQuery struct {
+	Org        string
+	Namespace  string // empty: any; [AnyOwnID]: any that is somebody's own ids
+	Value      string // exact, folded
+	Prefix     string // instead of Value
+	After      ID
+	Limit      int
+	EveryoneIn bool // no condition at all
+}
+
+// AnyOwnID as a namespace means every one but user_name, email, phone and account.
+const AnyOwnID = "*"
+
+// Person is a user with what hangs on it.
+type Person struct {
+	User     User
+	Holdings []Holding
+	Blocks   []Block
+	Cutoffs  []Cutoff
+	Joins    []Join
+}
+
+// DeliveryQuery asks for deliveries; empty members match all.
+type DeliveryQuery struct {
+	Org        string
+	Target     string
+	State      DeliveryState
+	User       ID
+	Revocation ID
+	After      *DeliveryCursor
+	Limit      int
+}
+
+// DeliveryCursor is where a list of deliveries goes on.
+type DeliveryCursor struct {
+	Revocation ID
+	Target     string
+}
+
+// Queue is what the dispatcher needs of a store: rows are the queue.
+type Queue interface {
+	// Claim leases everything that is owed to up to n people at a target and due by now, single people first. Never are two
+	// leases out for one person at one target.
+	Claim(ctx context.Context, target string, n int, now, until Instant, lease ID) ([]Owed, error)
+	// Settle records an attempt for every item of owed and moves them to their next state, if the lease is still theirs;
+	// else it is [ErrLeaseLost] and nothing is recorded.
+	Settle(ctx context.Context, owed Owed, s Settlement) error
+	// NextDue returns when the target's next delivery is due or its next lease ends, zero when nothing is open.
+	NextDue(ctx context.Context, target string) (Instant, error)
+	// Retry makes parked and waiting deliveries due at once. It returns how many changed.
+	Retry(ctx context.Context, q DeliveryQuery, now Instant) (int, error)
+}
+
+// Settlement is how an attempt ended.
+type Settlement struct {
+	State   DeliveryState // done, parked, or due again
+	DueAt   Instant       // when State is due
+	Attempt Attempt
+}
+
+// Store is all of it, as the two databases and the memory of the tests implement it.
+type Store interface {
+	Decider
+	Reader
+	Queue
+	// Clock is the one clock: the database's on PostgreSQL, the process's with a stored mark on SQLite.
+	Clock() Clock
+	Close() error
+}

@@ -1,0 +1,238 @@
+package revoke
+
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Personal is what is known against one user, immutable once it is in a view.
+type Personal struct {
+	User       ID
+	Spared     bool
+	LiftedOver Instant
+	Blocks     []Block
+	Cutoffs    []Cutoff    // of scopes user, user_kind, user_app and user_device
+	Joins      []Join      // edges that touch the user, split ones too
+	Joined     []*Personal // everybody who is this person, itself included; nil when alone
+}
+
+// View is what Live reads: every cutoff, block and join, and the recent ends of single sessions. It is sparse, since
+// only people something happened to are in it. It is safe for concurrent use: questions take a read lock on one shard,
+// changes come one at a time.
+type View struct {
+	writing sync.Mutex // one Apply at a time: people who are joined are rewritten together
+	shards  []viewShard
+	wide    atomic.Pointer[map[Scope]Cutoff] // everyone, kind, app; nil while there is none
+	narrow  struct {                         // devices, and sessions that nobody registered yet
+		sync.RWMutex
+		cutoffs map[Scope]Cutoff
+		any     atomic.Bool
+	}
+}
+
+type viewShard struct {
+	sync.RWMutex
+	people map[ID]*Personal
+	ends   map[ID]recentEnd
+}
+
+type recentEnd struct {
+	End
+	known Instant
+}
+
+// NewView returns an empty view for serving.
+func NewView() *View { return newView(64) }
+
+func newView(shards int) *View {
+	v := &View{shards: make([]viewShard, shards)}
+	for i := range v.shards {
+		v.shards[i].people, v.shards[i].ends = map[ID]*Personal{}, map[ID]recentEnd{}
+	}
+	v.narrow.cutoffs = map[Scope]Cutoff{}
+	return v
+}
+
+// shard picks by the random end of the id: its beginning is time.
+func (v *View) shard(id ID) *viewShard {
+	return &v.shards[int(binary.BigEndian.Uint32(id[12:])&0xffff)%len(v.shards)]
+}
+
+// Apply joins changes into the view. Order and repetition do not matter. When it returns, no later question is answered
+// without them.
+func (v *View) Apply(changes ...Change) {
+	v.writing.Lock()
+	defer v.writing.Unlock()
+	for _, c := range changes {
+		switch {
+		case c.Cutoff != nil:
+			v.applyCutoff(*c.Cutoff)
+		case c.Block != nil:
+			b := *c.Block
+			v.change(b.User, func(p *Personal) {
+				p.Blocks = upsert(p.Blocks, b, func(have Block) bool { return have.BlockKey == b.BlockKey }, Block.Join)
+			})
+		case c.Lift != nil:
+			v.change(c.Lift.User, func(p *Personal) {
+				p.LiftedOver, p.Spared = max(p.LiftedOver, c.Lift.At), p.Spared || c.Lift.Spared
+			})
+		case c.Join != nil:
+			j := *c.Join
+			for _, user := range []ID{j.A, j.B} {
+				v.change(user, func(p *Personal) {
+					p.Joins = upsert(p.Joins, j, func(have Join) bool { return have.key() == j.key() }, Join.join)
+				})
+			}
+			v.link(j.A)
+			v.link(j.B)
+		case c.End != nil:
+			s := v.shard(c.End.Session)
+			s.Lock()
+			s.ends[c.End.Session] = recentEnd{*c.End, c.At}
+			s.Unlock()
+		}
+	}
+}
+
+// upsert returns a copy of rows with row joined into the one that same finds, or added.
+func upsert[T any](rows []T, row T, same func(T) bool, join func(a, b T) T) []T {
+	rows = slices.Clone(rows)
+	if at := slices.IndexFunc(rows, same); at >= 0 {
+		rows[at] = join(rows[at], row)
+		return rows
+	}
+	return append(rows, row)
+}
+
+// change replaces what is known of one user, and what the people joined with it see of it.
+func (v *View) change(user ID, edit func(*Personal)) {
+	next := Personal{User: user}
+	if have := v.person(user); have != nil {
+		next = *have
+	}
+	edit(&next)
+	v.put(&next)
+	if next.Joined != nil {
+		v.link(user)
+	}
+}
+
+func (v *View) put(p *Personal) {
+	s := v.shard(p.User)
+	s.Lock()
+	s.people[p.User] = p
+	s.Unlock()
+}
+
+// link walks the joins that stand from user and shows every person on the way the same list of all of them.
+func (v *View) link(user ID) {
+	seen := []ID{user}
+	var all []*Personal
+	for i := 0; i < len(seen); i++ {
+		p := Personal{User: seen[i]}
+		if have := v.person(seen[i]); have != nil {
+			p = *have
+		}
+		all = append(all, &p)
+		for _, j := range p.Joins {
+			if other := j.other(seen[i]); j.stands() && !slices.Contains(seen, other) {
+				seen = append(seen, other)
+			}
+		}
+	}
+	for _, p := range all {
+		if p.Joined = all; len(all) == 1 {
+			p.Joined = nil
+		}
+	}
+	for _, p := range all {
+		v.put(p)
+	}
+}
+
+func (v *View) applyCutoff(c Cutoff) {
+	switch c.Kind {
+	case ScopeUser, ScopeUserKind, ScopeUserApp, ScopeUserDevice:
+		v.change(c.User, func(p *Personal) {
+			p.Cutoffs = upsert(p.Cutoffs, c, func(have Cutoff) bool { return have.Scope == c.Scope }, Cutoff.Join)
+		})
+	case ScopeEveryone, ScopeKindOf, ScopeApp:
+		next := map[Scope]Cutoff{}
+		if have := v.wide.Load(); have != nil {
+			next = maps.Clone(*have)
+		}
+		next[c.Scope] = c.Join(next[c.Scope])
+		v.wide.Store(&next)
+	case ScopeDevice, ScopeSession:
+		v.narrow.Lock()
+		v.narrow.cutoffs[c.Scope] = c.Join(v.narrow.cutoffs[c.Scope])
+		v.narrow.any.Store(true)
+		v.narrow.Unlock()
+	}
+}
+
+func (v *View) person(user ID) *Personal {
+	s := v.shard(user)
+	s.RLock()
+	p := s.people[user]
+	s.RUnlock()
+	return p
+}
+
+// people returns everybody whom user is joined with, itself included; nothing when nothing is known against any of them.
+// own is room for the common case of one, so that nothing is allocated.
+func (v *View) people(user ID, own *[1]*Personal) []*Personal {
+	p := v.person(user)
+	switch {
+	case p == nil:
+		return nil
+	case p.Joined != nil:
+		return p.Joined
+	default:
+		own[0] = p
+		return own[:]
+	}
+}
+
+// Members returns the users who are one person with user, user itself first.
+func (v *View) Members(user ID) []ID {
+	members := []ID{user}
+	if p := v.person(user); p != nil {
+		for _, other := range p.Joined {
+			if other.User != user {
+				members = append(members, other.User)
+			}
+		}
+	}
+	return members
+}
+
+func (v *View) cutNarrow(s Scope) Cutoff {
+	if !v.narrow.any.Load() {
+		return Cutoff{}
+	}
+	v.narrow.RLock()
+	defer v.narrow.RUnlock()
+	return v.narrow.cutoffs[s]
+}
+
+func (v *View) end(session ID) (End, bool) {
+	s := v.shard(session)
+	s.RLock()
+	end, ok := s.ends[session]
+	s.RUnlock()
+	return end.End, ok
+}
+
+// Forget drops ends of single sessions that became known before at: by then every cached session was read again.
+func (v *View) Forget(before Instant) {
+	for i := range v.shards {
+		s := &v.shards[i]
+		s.Lock()
+		maps.DeleteFunc(s.ends, func(_ ID, end recentEnd) bool { return end.known < before })
+		s.Unlock()
+	}
+}
