@@ -103,6 +103,9 @@ func (h Holding) key() holdingKey { return holdingKey{h.Identifier, h.HeldFrom} 
 
 func (h Holding) join(other Holding) Holding {
 	h.ReleasedAt = max(h.ReleasedAt, other.ReleasedAt)
+	if h.Authority == "" {
+		h.Authority = other.Authority
+	}
 	return h
 }
 

@@ -24,7 +24,9 @@ func RequestIDFrom(ctx context.Context) string {
 }
 
 // WithActor returns ctx carrying who acts.
-func WithActor(ctx context.Context, a Actor) context.Context { return context.WithValue(ctx, actorKey, a) }
+func WithActor(ctx context.Context, a Actor) context.Context {
+	return context.WithValue(ctx, actorKey, a)
+}
 
 // ActorFrom returns who acts.
 func ActorFrom(ctx context.Context) Actor {

@@ -1,11 +1,349 @@
 package revoke
 
+import (
+	"encoding/json"
+	"slices"
+)
+
+// input is one event on its way to a decision.
 type input struct {
 	source  Source
 	actor   Actor
+	request string // the request's id, for the audit entry
 	event   Event
 	targets []TargetName
 }
 
-func (in input) need() Need                                { panic("todo") }
-func (in input) decide(f *Facts) (Effects, Outcome, error) { panic("todo") }
+// need names what the decision will look at.
+func (in input) need() Need {
+	n := Need{Org: in.source.Org}
+	if in.event.SenderID != "" {
+		n.Events = []EventKey{{in.source.Org, in.source.Authority, in.event.SenderID}}
+	}
+	for _, sig := range in.event.Signals {
+		n.addSubject(sig.Subject.In(in.source.Org))
+		if !sig.Session.IsZero() {
+			sig.Session.Org = in.source.Org
+			n.Sessions = append(n.Sessions, sig.Session)
+		}
+		for _, d := range sig.Device {
+			d.Org = in.source.Org
+			n.Devices = append(n.Devices, d)
+			n.NewestOf = append(n.NewestOf, DeviceScope(d.Org, DeviceID(d)))
+		}
+		if sig.Wide != "" {
+			n.NewestOf = append(n.NewestOf, sig.wideScope(in.source.Org))
+		}
+		n.Cutoffs, n.SessionsOf = n.Cutoffs || sig.Counting, n.SessionsOf || sig.Counting
+	}
+	return n
+}
+
+func (n *Need) addSubject(subject Subject) {
+	for _, id := range subject {
+		if id.Namespace != NamespaceCurfew {
+			n.Identifiers = append(n.Identifiers, id)
+		} else if user, err := ParseID(id.Value); err == nil {
+			n.Users = append(n.Users, user)
+		}
+	}
+}
+
+func (s *Signal) wideScope(org string) Scope {
+	scope := Scope{Org: org, Kind: s.Wide}
+	switch s.Wide {
+	case ScopeKindOf:
+		scope.Key = string(s.OnlyKind)
+	case ScopeApp:
+		scope.Key = s.OnlyApp
+	case ScopeEveryone, ScopeUser, ScopeUserKind, ScopeUserApp, ScopeDevice, ScopeUserDevice, ScopeSession:
+	}
+	return scope
+}
+
+// decision collects what one event does. It writes nothing that can still fail: whatever makes an event fail is found
+// before its first write, because later decisions of the transaction see each write at once.
+type decision struct {
+	in      input
+	f       *Facts
+	e       Effects
+	event   Event
+	decided Decided
+	alarm   string
+	ids     byte
+}
+
+func newDecision(f *Facts, in input) *decision {
+	d := &decision{in: in, f: f, event: in.event}
+	d.event.ID = d.newID()
+	d.event.Org, d.event.Source, d.event.Authority = in.source.Org, in.source.Name, in.source.Authority
+	d.event.ReceivedAt = f.Now
+	return d
+}
+
+// newID returns an id that sorts after those that the decision made before.
+func (d *decision) newID() ID {
+	id := NewID(d.f.Now)
+	id[8] = 0x80 | min(d.ids, 0x3f)
+	d.ids++
+	return id
+}
+
+// write adds to what the decision does, and lets what follows see it.
+func (d *decision) write(e Effects) {
+	d.f.Apply(e)
+	d.e = Merge(d.e, e)
+}
+
+// decide is the one place where news becomes consequences.
+func (in input) decide(f *Facts) (Effects, Outcome, error) {
+	if prior, ok := f.Events[EventKey{in.source.Org, in.source.Authority, in.event.SenderID}]; ok && in.event.SenderID != "" {
+		return Effects{}, Outcome{Event: prior.ID, State: prior.State, Duplicate: true, Decided: prior.Decided}, nil
+	}
+	d := newDecision(f, in)
+	var before *View
+	if slices.ContainsFunc(in.event.Signals, func(s Signal) bool { return s.Counting }) {
+		before = f.view()
+	}
+	for _, sig := range in.event.Signals {
+		d.signal(sig)
+	}
+	if before != nil {
+		after := f.view()
+		for _, s := range f.Sessions {
+			if Live(&s, before, f.Now).Live && !Live(&s, after, f.Now).Live {
+				d.decided.Covers++
+			}
+		}
+	}
+	effects, outcome := d.close()
+	return effects, outcome, nil
+}
+
+// close records the event with everything that was decided.
+func (d *decision) close() (Effects, Outcome) {
+	if d.event.State == "" {
+		d.event.State = EventIgnored
+	}
+	d.decided.Revocations, d.decided.Changes = d.e.Revocations, d.e.Changes(d.f.Now)
+	d.event.Decided = d.decided
+	d.e.Events = append(d.e.Events, d.event)
+	return d.e, Outcome{Event: d.event.ID, State: d.event.State, Alarm: d.alarm, Decided: d.decided}
+}
+
+// settle moves the event to a state; what was decided for one of its signals is never hidden by another that was not.
+func (d *decision) settle(state EventState, note string) {
+	if d.event.State != EventDecided {
+		d.event.State = state
+	}
+	if note != "" {
+		if d.event.Note != "" {
+			d.event.Note += "; "
+		}
+		d.event.Note += note
+	}
+}
+
+// hold keeps the event for a person: it is stored and answered like any other, but nothing follows from it yet.
+func (d *decision) hold(why string) {
+	d.settle(EventHeld, why)
+	d.alarm = why
+}
+
+// signal finds whom a signal means and does what its rule says.
+func (d *decision) signal(sig Signal) {
+	rule := d.in.source.Rule(sig.Kind)
+	if sig.Command && sig.Kind != Reactivated {
+		rule.Cut = AtReceipt
+	}
+	if sig.Block {
+		rule.Block, rule.Class = SetBlock, ClassPlain
+	}
+	if !rule.Acts() {
+		d.settle(EventIgnored, "the rule for "+string(sig.Kind)+" is to do nothing")
+		return
+	}
+	if sig.OccurredAt < 0 || sig.OccurredAt > d.f.Now.Add(Ahead) {
+		sig.OccurredAt = 0 // a clock that far off tells no time
+	}
+	subject := sig.Subject.In(d.in.source.Org)
+	sig.Session.Org = d.in.source.Org
+	for i := range sig.Device {
+		sig.Device[i].Org = d.in.source.Org
+	}
+	switch {
+	case sig.Wide != "":
+		d.wide(sig)
+	case len(subject) > 0:
+		if user, ok := d.resolve(subject, sig.OccurredAt); ok {
+			d.act(sig, rule, user)
+		}
+	case !sig.Session.IsZero():
+		d.sessions(sig, ID{})
+	case len(sig.Device) > 0 && d.in.source.Devices:
+		d.cut(sig, d.deviceScope(sig, ID{}), d.f.NewestOf[d.deviceScope(sig, ID{})])
+	default:
+		d.settle(EventMalformed, "names nobody that we could read")
+		d.alarm = "an event of " + d.in.source.Name + " names nobody that we could read"
+	}
+}
+
+// act does what the rule says to a person.
+func (d *decision) act(sig Signal, rule Rule, user ID) {
+	d.decided.User = user
+	switch {
+	case rule.Block == SetBlock:
+		d.block(sig, rule, user)
+	case rule.Block == LiftIt:
+		d.lift(sig, rule, user)
+	case !sig.Session.IsZero():
+		d.sessions(sig, user)
+	case len(sig.Device) > 0 && d.in.source.Devices:
+		scope := d.deviceScope(sig, ID{})
+		d.cut(sig, scope, max(d.f.NewestOf[scope], d.f.newest(user).Born))
+	default:
+		scope := Scope{Org: d.in.source.Org, Kind: ScopeUser, User: user}
+		switch {
+		case len(sig.Device) > 0:
+			scope = d.deviceScope(sig, user)
+		case sig.OnlyKind != "":
+			scope.Kind, scope.Key = ScopeUserKind, string(sig.OnlyKind)
+		case sig.OnlyApp != "":
+			scope.Kind, scope.Key = ScopeUserApp, sig.OnlyApp
+		}
+		if rule.Cut == AtReceipt {
+			sig.OccurredAt = 0
+		}
+		d.cut(sig, scope, d.f.newest(user).Born)
+	}
+}
+
+// deviceScope is a person's sessions on the device, or with no user everybody's.
+func (d *decision) deviceScope(sig Signal, user ID) Scope {
+	device := DeviceID(sig.Device[0])
+	for _, name := range sig.Device {
+		if known, ok := d.f.Devices[name]; ok {
+			device = known
+			break
+		}
+	}
+	if user.IsZero() {
+		return DeviceScope(d.in.source.Org, device)
+	}
+	return Scope{Org: d.in.source.Org, Kind: ScopeUserDevice, User: user, Device: device}
+}
+
+// cutAt returns the instant of a cut: the sender's time, clamped to now; without one now, and never before the newest
+// session that it must cover.
+func (d *decision) cutAt(occurred, newest Instant) Instant {
+	if occurred != 0 {
+		return min(occurred.wholeSecond(), d.f.Now)
+	}
+	return max(d.f.Now, newest)
+}
+
+// cut ends what the scope covers.
+func (d *decision) cut(sig Signal, scope Scope, newest Instant) {
+	at := d.cutAt(sig.OccurredAt, newest)
+	r := d.record(d.revocation(sig, RevocationEnd, scope, at))
+	d.write(Effects{Cutoffs: []Cutoff{{Scope: scope, At: at, Revocation: r.ID}}})
+	d.owe(r, PrioritySingle)
+}
+
+// wide ends the sessions of many people, sparing break-glass people, who are hit only when they are named.
+func (d *decision) wide(sig Signal) {
+	scope := sig.wideScope(d.in.source.Org)
+	at := max(d.f.Now, d.f.NewestOf[scope])
+	r := d.record(d.revocation(sig, RevocationEnd, scope, at))
+	d.write(Effects{Cutoffs: []Cutoff{{Scope: scope, SparedAt: at, SparedBy: r.ID}}})
+	d.owe(r, PriorityMass)
+}
+
+// sessions ends the named session. One that is not there, or not the named person's, is remembered and the signal is
+// widened to that person.
+func (d *decision) sessions(sig Signal, user ID) {
+	ended := false
+	for _, id := range sortedKeys(d.f.Sessions) {
+		s := d.f.Sessions[id]
+		if !sig.Session.Matches(&s) || !user.IsZero() && d.f.person(s.User) != d.f.person(user) {
+			continue
+		}
+		ended = true
+		if s.EndedAt != 0 {
+			continue
+		}
+		r := d.revocation(sig, RevocationEnd, Scope{Org: s.Org, Kind: ScopeSession, User: s.User, Key: SessionKey(s.App, s.ClientID)}, d.f.Now)
+		r.Session = s.ID
+		d.record(r)
+		d.write(Effects{Ends: []End{{Session: s.ID, At: d.f.Now, Revocation: r.ID}}})
+		d.owe(r, PrioritySingle)
+	}
+	if ended {
+		d.settle(EventDecided, "")
+		return
+	}
+	d.alarm = "a signal of " + d.in.source.Name + " names a session that is not registered"
+	d.settle(EventDecided, "the session that it names is not registered")
+	if sig.Session.ClientID != "" && sig.Session.App != "" {
+		scope := Scope{Org: d.in.source.Org, Kind: ScopeSession, Key: SessionKey(sig.Session.App, sig.Session.ClientID)}
+		r := d.record(d.revocation(sig, RevocationEnd, scope, d.f.Now))
+		d.write(Effects{Cutoffs: []Cutoff{{Scope: scope, At: d.f.Now, Revocation: r.ID}}})
+	}
+	if !user.IsZero() {
+		d.cut(sig, Scope{Org: d.in.source.Org, Kind: ScopeUser, User: user}, d.f.newest(user).Born)
+	}
+}
+
+// revocation is the decision itself, not yet written.
+func (d *decision) revocation(sig Signal, kind RevocationKind, scope Scope, at Instant) Revocation {
+	return Revocation{
+		ID: d.newID(), Event: d.event.ID, Org: d.in.source.Org, Kind: kind, Signal: sig.Kind, Scope: scope, At: at,
+		Reason: sig.Reason, Actor: d.in.actor, CreatedAt: d.f.Now,
+	}
+}
+
+// record writes a revocation and its line in the audit log, after the block that it may have made.
+func (d *decision) record(r Revocation) Revocation {
+	if !r.Scope.User.IsZero() {
+		_, r.Blocked = d.f.blocked(r.Scope.User)
+	}
+	d.settle(EventDecided, "")
+	d.write(Effects{Revocations: []Revocation{r}})
+	d.audit("revocation", map[string]any{
+		"revocation": r.ID, "event": r.Event, "kind": r.Kind, "signal": r.Signal, "scope": r.Scope.Kind, "key": r.Scope.Key, "device": r.Scope.Device,
+		"session": r.Session, "user": r.Scope.User, "at": r.At, "blocked": r.Blocked, "authority": d.in.source.Authority,
+	}, map[string]any{"reason": r.Reason, "identifiers": d.f.subject(r.Scope.User)})
+	return r
+}
+
+// owe makes one delivery for every target that holds people of the org.
+func (d *decision) owe(r Revocation, priority Priority) {
+	var owed []Delivery
+	for _, t := range d.in.targets {
+		if t.Org == r.Org {
+			owed = append(owed, Delivery{
+				Revocation: r.ID, Target: t.Name, Org: r.Org, User: r.Scope.User, Ord: d.f.Now,
+				State: DeliveryDue, Priority: priority, DueAt: d.f.Now, FirstAt: d.f.Now,
+			})
+		}
+	}
+	d.write(Effects{Deliveries: owed})
+}
+
+// audit writes a line of the audit log: what happened in entry, and in person what may have to be erased one day.
+func (d *decision) audit(kind string, entry, person map[string]any) {
+	entry["source"], entry["actor"], entry["request"] = d.in.source.Name, d.in.actor, d.in.request
+	// Maps of plain values always encode, with their keys sorted.
+	line, _ := json.Marshal(entry)
+	who, _ := json.Marshal(person)
+	d.write(Effects{Audit: []AuditEntry{{Org: d.in.source.Org, At: d.f.Now, Kind: kind, Entry: line, Person: who}}})
+}
+
+func sortedKeys[V any](m map[ID]V) []ID {
+	keys := make([]ID, 0, len(m))
+	for id := range m {
+		keys = append(keys, id)
+	}
+	slices.SortFunc(keys, ID.Compare)
+	return keys
+}

@@ -166,6 +166,7 @@ func (e *Event) Key() EventKey { return EventKey{e.Org, e.Authority, e.SenderID}
 // once more before that answer.
 type Decided struct {
 	User        ID           `json:",omitzero"`
+	Known       bool         `json:",omitempty"` // the subject led to somebody we had heard of
 	Revocations []Revocation `json:",omitempty"`
 	Changes     []Change     `json:",omitempty"`
 	Conflicts   []Identifier `json:",omitempty"` // weaker identifiers that pointed elsewhere and cut nobody

@@ -52,8 +52,8 @@ func New(cfg Config) (*Service, error) {
 type Outcome struct {
 	Event     ID
 	State     EventState
-	Duplicate bool // it had been received before; the rest is what was answered then
-	Known     bool // the subject led to somebody we had heard of
+	Duplicate bool   // it had been received before; the rest is what was answered then
+	Alarm     string // a person must look: why, in a sentence without names
 	Decided
 }
 
@@ -64,7 +64,7 @@ func (s *Service) Receive(ctx context.Context, actor Actor, src Source, events .
 	out := make([]Outcome, len(events))
 	for i := range events {
 		start := s.store.Clock().Now()
-		in := input{source: src, actor: actor, event: events[i], targets: s.targets}
+		in := input{source: src, actor: actor, request: RequestIDFrom(ctx), event: events[i], targets: s.targets}
 		err := s.decide(ctx, in.need(), func(f *Facts) (Effects, error) {
 			effects, outcome, err := in.decide(f)
 			out[i] = outcome
@@ -76,6 +76,7 @@ func (s *Service) Receive(ctx context.Context, actor Actor, src Source, events .
 		if out[i].Duplicate {
 			s.apply(out[i].Changes)
 		}
+		s.raise(src, out[i])
 		for _, sig := range events[i].Signals {
 			s.observer.Received(src.Name, sig.Kind, out[i].State, s.store.Clock().Now().Sub(start))
 		}
@@ -107,6 +108,13 @@ func (s *Service) decide(ctx context.Context, need Need, decision Decision) erro
 		}
 	}
 	return nil
+}
+
+// raise tells a person what an event brought to light.
+func (s *Service) raise(src Source, o Outcome) {
+	if o.Alarm != "" {
+		s.log.Error("alarm", "alarm", o.Alarm, "source_id", src.Name, "event_id", o.Event)
+	}
 }
 
 func (s *Service) apply(changes []Change) {

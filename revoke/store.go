@@ -17,7 +17,7 @@ type Need struct {
 	Names       []ResourceName // SCIM resources by what must be unique, deleted and inactive ones too
 	Cutoffs     bool           // also the cutoffs that cover these users' sessions, and everyone's
 	SessionsOf  bool           // also every session of these users that has not ended or expired
-	NewestOf    *Scope         // also the newest session in this scope of many people (everyone, kind, app, device)
+	NewestOf    []Scope        // also the newest session in these scopes of many people (everyone, kind, app, device)
 }
 
 // ResourceName is by what a resource of an authority is looked up when one is created or renamed. Either may be empty.
