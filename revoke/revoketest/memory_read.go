@@ -1,0 +1,293 @@
+package revoketest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"curfew/revoke"
+)
+
+// read runs one question under the lock, if the store answers.
+func (m *Memory) read(ctx context.Context, question func(*tables)) error {
+	if err := m.answers(ctx); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	question(&m.tables)
+	return nil
+}
+
+// Ping asks whether the store answers.
+func (m *Memory) Ping(ctx context.Context) error { return m.answers(ctx) }
+
+// LoadView calls apply with every cutoff, block, join and admin's lift there is.
+func (m *Memory) LoadView(ctx context.Context, apply func(...revoke.Change)) error {
+	var all revoke.Effects
+	err := m.read(ctx, func(t *tables) {
+		all.Users = slices.Collect(maps.Values(t.users))
+		all.Joins = slices.Collect(maps.Values(t.joins))
+		all.Blocks = slices.Collect(maps.Values(t.blocks))
+		all.Cutoffs = slices.Collect(maps.Values(t.cutoffs))
+	})
+	if err != nil {
+		return err
+	}
+	for c := range slices.Chunk(all.Changes(m.clock.Now()), 100) {
+		apply(c...)
+	}
+	return nil
+}
+
+// FindSession returns the one session that ref points at.
+func (m *Memory) FindSession(ctx context.Context, ref revoke.SessionRef) (found revoke.Session, err error) {
+	n := 0
+	err = m.read(ctx, func(t *tables) {
+		for _, s := range t.sessions {
+			if ref.Matches(&s) {
+				found = s
+				n++
+			}
+		}
+	})
+	switch {
+	case err != nil:
+		return revoke.Session{}, err
+	case n == 0:
+		return revoke.Session{}, fmt.Errorf("find session: %w", revoke.ErrNotFound)
+	case n > 1:
+		return revoke.Session{}, fmt.Errorf("find session: %d answer to that: %w", n, revoke.ErrConflict)
+	}
+	return found, nil
+}
+
+// SessionsOf returns the sessions of users, newest birth first.
+func (m *Memory) SessionsOf(ctx context.Context, q revoke.SessionQuery) (out []revoke.Session, err error) {
+	newer := func(a, b revoke.Session) int { return cmp.Or(cmp.Compare(b.BornAt, a.BornAt), b.ID.Compare(a.ID)) }
+	err = m.read(ctx, func(t *tables) {
+		for _, s := range t.sessions {
+			if s.Org != q.Org || q.App != "" && s.App != q.App || len(q.Users) > 0 && !slices.Contains(q.Users, s.User) {
+				continue
+			}
+			if q.After != nil && newer(s, revoke.Session{BornAt: q.After.BornAt, ID: q.After.ID}) <= 0 {
+				continue
+			}
+			out = append(out, s)
+		}
+	})
+	slices.SortFunc(out, newer)
+	return page(out, q.Limit), err
+}
+
+func page[T any](rows []T, limit int) []T { return rows[:min(len(rows), max(limit, 0))] }
+
+// Holders returns the users that an identifier leads to by itself.
+func (m *Memory) Holders(ctx context.Context, ids []revoke.Identifier) (out []revoke.ID, err error) {
+	err = m.read(ctx, func(t *tables) {
+		for _, id := range ids {
+			out = append(out, t.holders(id)...)
+		}
+	})
+	slices.SortFunc(out, revoke.ID.Compare)
+	return slices.Compact(out), err
+}
+
+func (t *tables) holders(id revoke.Identifier) []revoke.ID {
+	var carriers []revoke.ID
+	var last revoke.Holding
+	for _, h := range t.holdings {
+		if h.Identifier != id {
+			continue
+		}
+		if h.ReleasedAt == 0 {
+			carriers = append(carriers, h.User)
+		}
+		if last.User.IsZero() || h.HeldFrom > last.HeldFrom {
+			last = h
+		}
+	}
+	if len(carriers) == 0 && !last.User.IsZero() {
+		carriers = []revoke.ID{last.User}
+	}
+	return carriers
+}
+
+// Users returns users of an org that q matches, by id. Identifiers held once count too: they lead to their last holder.
+func (m *Memory) Users(ctx context.Context, q revoke.UserQuery) (out []revoke.User, err error) {
+	err = m.read(ctx, func(t *tables) {
+		matched := map[revoke.ID]bool{}
+		for _, h := range t.holdings {
+			if h.Org == q.Org && inNamespace(q.Namespace, h.Namespace) &&
+				(q.Value != "" && h.Value == q.Value || q.Value == "" && q.Prefix != "" && strings.HasPrefix(h.Value, q.Prefix)) {
+				matched[h.User] = true
+			}
+		}
+		for _, u := range t.users {
+			if u.Org == q.Org && (q.EveryoneIn || matched[u.ID]) && u.ID.Compare(q.After) > 0 {
+				out = append(out, u)
+			}
+		}
+	})
+	slices.SortFunc(out, func(a, b revoke.User) int { return a.ID.Compare(b.ID) })
+	return page(out, q.Limit), err
+}
+
+func inNamespace(want, have string) bool {
+	switch want {
+	case "":
+		return true
+	case revoke.AnyOwnID:
+		return have != revoke.NamespaceUserName && have != revoke.NamespaceEmail && have != revoke.NamespacePhone && have != revoke.NamespaceAccount
+	default:
+		return want == have
+	}
+}
+
+// People returns users with what hangs on them, by id.
+func (m *Memory) People(ctx context.Context, users []revoke.ID) (out []revoke.Person, err error) {
+	sorted := slices.Clone(users)
+	slices.SortFunc(sorted, revoke.ID.Compare)
+	err = m.read(ctx, func(t *tables) { out = t.people(slices.Compact(sorted)) })
+	return out, err
+}
+
+func (t *tables) people(users []revoke.ID) []revoke.Person {
+	var out []revoke.Person
+	for _, user := range users {
+		u, ok := t.users[user]
+		if !ok {
+			continue
+		}
+		p := revoke.Person{User: u}
+		for _, h := range t.holdings {
+			if h.User == user {
+				p.Holdings = append(p.Holdings, h)
+			}
+		}
+		slices.SortStableFunc(p.Holdings, func(a, b revoke.Holding) int { return cmp.Compare(a.HeldFrom, b.HeldFrom) })
+		for _, b := range t.blocks {
+			if b.User == user {
+				p.Blocks = append(p.Blocks, b)
+			}
+		}
+		slices.SortFunc(p.Blocks, func(a, b revoke.Block) int {
+			return cmp.Or(strings.Compare(a.Authority, b.Authority), strings.Compare(string(a.Class), string(b.Class)))
+		})
+		for _, c := range t.cutoffs {
+			if c.User == user {
+				p.Cutoffs = append(p.Cutoffs, c)
+			}
+		}
+		slices.SortFunc(p.Cutoffs, func(a, b revoke.Cutoff) int {
+			return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Key, b.Key), a.Device.Compare(b.Device))
+		})
+		for _, j := range t.joins {
+			if j.A == user || j.B == user {
+				p.Joins = append(p.Joins, j)
+			}
+		}
+		slices.SortFunc(p.Joins, func(a, b revoke.Join) int { return cmp.Or(a.A.Compare(b.A), a.B.Compare(b.B)) })
+		out = append(out, p)
+	}
+	return out
+}
+
+// Revocation returns one with its deliveries, by target.
+func (m *Memory) Revocation(ctx context.Context, org string, id revoke.ID) (r revoke.Revocation, owed []revoke.Delivery, err error) {
+	var ok bool
+	err = m.read(ctx, func(t *tables) {
+		r, ok = t.revocations[id]
+		for _, d := range t.deliveries {
+			if d.Revocation == id {
+				owed = append(owed, copyDelivery(d))
+			}
+		}
+	})
+	if err == nil && (!ok || r.Org != org) {
+		return revoke.Revocation{}, nil, fmt.Errorf("find revocation %s: %w", id, revoke.ErrNotFound)
+	}
+	slices.SortFunc(owed, byDelivery)
+	return r, owed, err
+}
+
+// Deliveries returns deliveries, oldest first.
+func (m *Memory) Deliveries(ctx context.Context, q revoke.DeliveryQuery) (out []revoke.Delivery, err error) {
+	err = m.read(ctx, func(t *tables) {
+		for _, d := range t.deliveries {
+			after := q.After == nil || byDelivery(d, revoke.Delivery{Revocation: q.After.Revocation, Target: q.After.Target}) > 0
+			if after && asked(q, d) {
+				out = append(out, copyDelivery(d))
+			}
+		}
+	})
+	slices.SortFunc(out, byDelivery)
+	return page(out, q.Limit), err
+}
+
+func asked(q revoke.DeliveryQuery, d revoke.Delivery) bool {
+	return d.Org == q.Org && (q.Target == "" || d.Target == q.Target) && (q.State == "" || d.State == q.State) &&
+		(q.User.IsZero() || d.User == q.User) && (q.Revocation.IsZero() || d.Revocation == q.Revocation)
+}
+
+// Resource returns a SCIM resource that is not deleted.
+func (m *Memory) Resource(ctx context.Context, org, authority string, id revoke.ID) (r revoke.Resource, err error) {
+	var ok bool
+	err = m.read(ctx, func(t *tables) { r, ok = t.resources[id] })
+	if err == nil && (!ok || r.Deleted() || r.Org != org || r.Authority != authority) {
+		return revoke.Resource{}, fmt.Errorf("find resource %s: %w", id, revoke.ErrNotFound)
+	}
+	return copyResource(r), err
+}
+
+// Resources returns a page, by creation then id, and how many there are in all.
+func (m *Memory) Resources(ctx context.Context, q revoke.ResourceQuery) (out []revoke.Resource, n int, err error) {
+	err = m.read(ctx, func(t *tables) {
+		for _, r := range t.resources {
+			if r.Org == q.Org && r.Authority == q.Authority && r.Type == q.Type && !r.Deleted() && satisfies(q.Filter, &r) {
+				out = append(out, copyResource(r))
+			}
+		}
+	})
+	slices.SortFunc(out, func(a, b revoke.Resource) int {
+		return cmp.Or(cmp.Compare(a.CreatedAt, b.CreatedAt), a.ID.Compare(b.ID))
+	})
+	return page(out[min(len(out), max(q.Offset, 0)):], q.Limit), len(out), err
+}
+
+// satisfies reports whether every condition holds, those of emails for one and the same address.
+func satisfies(filter revoke.Filter, r *revoke.Resource) bool {
+	emails := r.Emails
+	ofEmails := false
+	for _, c := range filter {
+		switch c.Attribute {
+		case "id":
+			if !strings.EqualFold(r.ID.String(), c.Value) {
+				return false
+			}
+		case "userName":
+			if !r.Named || revoke.Fold(r.UserName) != revoke.Fold(c.Value) {
+				return false
+			}
+		case "externalId":
+			if r.ExternalID != c.Value {
+				return false
+			}
+		case "emails.value", "emails.type":
+			ofEmails = true
+			emails = slices.DeleteFunc(slices.Clone(emails), func(e revoke.ResourceEmail) bool {
+				have := e.Value
+				if c.Attribute == "emails.type" {
+					have = e.Type
+				}
+				return revoke.Fold(have) != revoke.Fold(c.Value)
+			})
+		default:
+			return false
+		}
+	}
+	return !ofEmails || len(emails) > 0
+}
