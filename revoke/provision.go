@@ -1,6 +1,11 @@
 package revoke
 
-import "context"
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+)
 
 // Provisioned is what came of a directory's request.
 type Provisioned struct {
@@ -8,40 +13,339 @@ type Provisioned struct {
 	Changed  bool // the resource was written; false for an echo of what stood there
 	Restored bool // a creation that found its inactive resource again
 	Signals  []SignalKind
+	Outcome  // of the event that the request was, when it said something new
 }
 
-// Draft is a resource as a request would leave it, with what the request said besides.
+// Draft is a resource as a request would leave it, with what the request said besides. What only the core knows
+// (ids, user, version, times) is ignored in it.
 type Draft struct {
 	Resource
-	Subject  Subject // every identifier that the profile carries, by which the person is known and which it is taught
-	Said     bool    // the request itself carried active
-	Password bool    // the request carried a password
+	Subject    Subject  // every identifier that the profile carries: by them the person is known, and they are taught
+	Said       bool     // the request itself carried active
+	Password   bool     // the request carried a password
+	Attributes []string // the names of the attributes that the request changed, for the audit log
+	Request    string   // the method, for the event
 }
 
 // CreateResource makes a resource, or restores the inactive one that it re-creates. A name held by an active one is
-// [ErrConflict]. Only an inactive creation and a restoration are signals.
+// [ErrConflict]. An inactive creation, a restoration and a creation after a deletion are signals; a first creation is none.
 func (s *Service) CreateResource(ctx context.Context, actor Actor, src Source, draft Draft) (Provisioned, error) {
-	panic("todo")
+	return s.provision(ctx, actor, src, draft.need(src), func(d *decision) (Provisioned, error) { return d.create(draft) })
 }
 
 // UpdateResource changes a resource under its lock: change gets it as it stands and returns what the request makes of it.
-// change may run more than once and must not wait. What differs in active, and a password, become signals in the same transaction.
+// change may run more than once and must not wait. What differs in active, and a password, become signals in the same
+// transaction. An unknown or deleted resource, or one of another authority, is [ErrNotFound].
 func (s *Service) UpdateResource(ctx context.Context, actor Actor, src Source, id ID, change func(Resource) (Draft, error)) (Provisioned, error) {
-	panic("todo")
+	current, err := s.store.Resource(ctx, src.Org, src.Authority, id)
+	if err != nil {
+		return Provisioned{}, fmt.Errorf("read resource %s: %w", id, err)
+	}
+	// What the request will make of the resource tells what must be locked, and so must be known before the lock. When the
+	// resource changed in between so that more is needed, it is tried again with what it became.
+	for range maxMoved {
+		draft, err := change(current)
+		if err != nil {
+			return Provisioned{}, err
+		}
+		need := draft.need(src)
+		need.Resources = []ID{id}
+		moved := false
+		out, err := s.provision(ctx, actor, src, need, func(d *decision) (Provisioned, error) {
+			r, ok := d.f.Resources[id]
+			if !ok || r.Deleted() || r.Org != src.Org || r.Authority != src.Authority {
+				return Provisioned{}, ErrNotFound
+			}
+			draft, err := change(r)
+			if err != nil {
+				return Provisioned{}, err
+			}
+			if moved = !need.covers(draft.need(src)); moved {
+				current = r
+				return Provisioned{}, errMoved
+			}
+			return d.update(r, draft)
+		})
+		if !moved {
+			return out, err
+		}
+	}
+	return Provisioned{}, fmt.Errorf("resource %s changes too fast: %w", id, ErrUnavailable)
 }
+
+// maxMoved is how often a resource may change between reading and locking it.
+const maxMoved = 20
+
+var errMoved = fmt.Errorf("resource moved: %w", ErrConflict)
 
 // DeleteResource removes a resource and ends its person's sessions. A second time is [ErrNotFound].
 func (s *Service) DeleteResource(ctx context.Context, actor Actor, src Source, id ID) error {
-	panic("todo")
+	_, err := s.provision(ctx, actor, src, Need{Org: src.Org, Resources: []ID{id}}, func(d *decision) (Provisioned, error) {
+		r, err := d.own(id)
+		if err != nil {
+			return Provisioned{}, err
+		}
+		d.event.Type = "DELETE"
+		r.DeletedAt, r.UpdatedAt, r.Active, r.Named, r.Version = d.f.Now, d.f.Now, false, false, r.Version+1
+		d.write(Effects{Resources: []Resource{r}})
+		d.say(r.User, Signal{Kind: Deleted})
+		d.release(r.User, nil)
+		d.write(Effects{Holdings: []Holding{d.released(src.ResourceIdentifier(id))}})
+		d.auditResource("delete", r, nil)
+		return Provisioned{Resource: r, Changed: true}, nil
+	})
+	return err
 }
 
 // DeactivateRefused carries out the deactivation that a refused request contained: sessions end and the block stands, while
-// the resource keeps active true; the next accepted active:true lifts.
+// the resource keeps active true; the next accepted active:true lifts. why says what was refused.
 func (s *Service) DeactivateRefused(ctx context.Context, actor Actor, src Source, id ID, why string) error {
-	panic("todo")
+	_, err := s.provision(ctx, actor, src, Need{Org: src.Org, Resources: []ID{id}}, func(d *decision) (Provisioned, error) {
+		r, err := d.own(id)
+		if err != nil {
+			return Provisioned{}, err
+		}
+		d.event.Note = "the request was refused: " + why
+		repeated := !r.Active || r.RefusedAt != 0
+		if r.Active {
+			r.RefusedAt, r.UpdatedAt = d.f.Now, d.f.Now
+			d.write(Effects{Resources: []Resource{r}})
+		}
+		d.say(r.User, Signal{Kind: Deactivated, Repeated: repeated})
+		return Provisioned{Resource: r}, nil
+	})
+	return err
 }
 
 // DeactivateRefusedCreation does the same for a refused creation, by the identifiers that it carried.
 func (s *Service) DeactivateRefusedCreation(ctx context.Context, actor Actor, src Source, subject Subject, why string) error {
-	panic("todo")
+	need := Need{Org: src.Org}
+	need.addSubject(subject.In(src.Org))
+	_, err := s.provision(ctx, actor, src, need, func(d *decision) (Provisioned, error) {
+		d.event.Note = "the request was refused: " + why
+		if user, ok := d.resolve(subject.In(src.Org), 0); ok {
+			d.say(user, Signal{Kind: Deactivated, Repeated: d.f.blockedBy(user, src.Authority, ClassPlain)})
+		}
+		return Provisioned{}, nil
+	})
+	return err
+}
+
+// provision runs a directory's request as one decision: its resource, its person and what it says, all or nothing.
+func (s *Service) provision(ctx context.Context, actor Actor, src Source, need Need, run func(*decision) (Provisioned, error)) (Provisioned, error) {
+	var out Provisioned
+	src.Learns = true
+	err := s.decide(ctx, need, func(f *Facts) (Effects, error) {
+		d := newDecision(f, input{source: src, actor: actor, request: RequestIDFrom(ctx), targets: s.targets})
+		var err error
+		if out, err = run(d); err != nil {
+			return Effects{}, err
+		}
+		out.Signals = d.said()
+		if len(out.Signals) == 0 && d.event.State == "" {
+			return d.e, nil
+		}
+		var effects Effects
+		effects, out.Outcome = d.close()
+		return effects, nil
+	})
+	if err != nil {
+		return Provisioned{}, err
+	}
+	s.raise(src, out.Outcome)
+	return out, nil
+}
+
+// need names what a draft leads to: the people its identifiers mean, and the resources that must not have its names.
+func (draft *Draft) need(src Source) Need {
+	n := Need{Org: src.Org}
+	n.addSubject(draft.Subject.In(src.Org))
+	n.Names = []ResourceName{draft.name(src)}
+	return n
+}
+
+func (draft *Draft) name(src Source) ResourceName {
+	return ResourceName{Org: src.Org, Authority: src.Authority, Type: draft.Type, UserName: Fold(draft.UserName), ExternalID: draft.ExternalID}
+}
+
+// covers reports whether a decision that locked n may also decide what other names.
+func (n *Need) covers(other Need) bool {
+	return !slices.ContainsFunc(other.Identifiers, func(id Identifier) bool { return !slices.Contains(n.Identifiers, id) }) &&
+		!slices.ContainsFunc(other.Names, func(name ResourceName) bool { return !slices.Contains(n.Names, name) })
+}
+
+// own returns a resource that the source may see.
+func (d *decision) own(id ID) (Resource, error) {
+	r, ok := d.f.Resources[id]
+	if !ok || r.Deleted() || r.Org != d.in.source.Org || r.Authority != d.in.source.Authority {
+		return Resource{}, ErrNotFound
+	}
+	return r, nil
+}
+
+func (d *decision) create(draft Draft) (Provisioned, error) {
+	src := d.in.source
+	old, err := d.makeRoom(draft, ID{})
+	if err != nil {
+		return Provisioned{}, err
+	}
+	r := draft.Resource
+	r.Org, r.Authority, r.Named, r.UpdatedAt = src.Org, src.Authority, true, d.f.Now
+	d.event.Type = draft.Request
+	restored := !old.ID.IsZero()
+	if restored {
+		r.ID, r.User, r.CreatedAt, r.Version = old.ID, old.User, old.CreatedAt, old.Version+1
+	} else {
+		r.ID, r.CreatedAt, r.Version = d.newID(), d.f.Now, 1
+	}
+	subject := append(Subject{src.ResourceIdentifier(r.ID)}, draft.Subject.In(src.Org)...)
+	before := false // this authority had a resource of the person, which is gone
+	if restored {
+		d.release(r.User, subject)
+		d.learn(r.User, subject, d.f.Now)
+	} else {
+		r.User = d.whose(subject)
+		before = slices.ContainsFunc(d.f.holdingsOf(r.User), func(h Holding) bool {
+			return h.Namespace == src.scimNamespace() && h.Value != r.ID.String()
+		})
+	}
+	d.write(Effects{Resources: []Resource{r}})
+	d.auditResource("create", r, draft.Attributes)
+	switch {
+	case !r.Active:
+		d.say(r.User, Signal{Kind: Deactivated, Repeated: restored})
+	case restored, before:
+		d.say(r.User, Signal{Kind: Reactivated})
+	}
+	return Provisioned{Resource: r, Changed: true, Restored: restored}, nil
+}
+
+// whose finds the person that a new resource is about, or makes one; either is taught what the resource carries.
+// Identifiers of equal strength that name two people who are not the directory's join them: it says they are one.
+func (d *decision) whose(subject Subject) ID {
+	m := d.f.find(d.in.source, subject, d.f.Now)
+	d.decided.Conflicts = append(d.decided.Conflicts, m.conflicts...)
+	if d.decided.Known = m.found; !m.found {
+		m.user = d.newUser(subject)
+	}
+	d.learn(m.user, subject, d.f.Now)
+	return m.user
+}
+
+func (d *decision) update(r Resource, draft Draft) (Provisioned, error) {
+	if _, err := d.makeRoom(draft, r.ID); err != nil {
+		return Provisioned{}, err
+	}
+	was := r
+	r.UserName, r.ExternalID, r.Active, r.Emails, r.Profile = draft.UserName, draft.ExternalID, draft.Active, draft.Emails, draft.Profile
+	lifts := draft.Said && draft.Active && was.Active && was.RefusedAt != 0
+	if draft.Said && draft.Active {
+		r.RefusedAt = 0
+	}
+	out := Provisioned{Resource: was}
+	if r.differs(was) {
+		r.Named, r.Version, r.UpdatedAt, out.Changed = true, was.Version+1, d.f.Now, true
+		subject := append(Subject{d.in.source.ResourceIdentifier(r.ID)}, draft.Subject.In(d.in.source.Org)...)
+		d.release(r.User, subject)
+		d.learn(r.User, subject, d.f.Now)
+		d.write(Effects{Resources: []Resource{r}})
+		d.auditResource("change", r, draft.Attributes)
+		out.Resource = r
+	}
+	d.event.Type = draft.Request
+	switch {
+	case was.Active && !r.Active:
+		d.say(r.User, Signal{Kind: Deactivated})
+	case !was.Active && !r.Active && draft.Said:
+		d.say(r.User, Signal{Kind: Deactivated, Repeated: true})
+	case !was.Active && r.Active, lifts:
+		d.say(r.User, Signal{Kind: Reactivated})
+	}
+	if draft.Password {
+		d.say(r.User, Signal{Kind: CredentialChanged})
+	}
+	return out, nil
+}
+
+func (r *Resource) differs(was Resource) bool {
+	return r.Active != was.Active || r.UserName != was.UserName || r.ExternalID != was.ExternalID || r.RefusedAt != was.RefusedAt ||
+		!bytes.Equal(r.Profile, was.Profile)
+}
+
+// makeRoom finds out whether the draft's names are free for the resource self (zero for a new one). An active holder is a
+// conflict. For a new resource an inactive holder is the one to restore, unless the external ids contradict: then it is
+// another person, and no longer answers to the name.
+func (d *decision) makeRoom(draft Draft, self ID) (restore Resource, err error) {
+	name := draft.name(d.in.source)
+	var evicted []Resource
+	for _, id := range sortedKeys(d.f.Resources) {
+		r := d.f.Resources[id]
+		if r.ID == self || r.Deleted() || r.Org != name.Org || r.Authority != name.Authority || r.Type != name.Type {
+			continue
+		}
+		sameName := r.Named && name.UserName != "" && Fold(r.UserName) == name.UserName
+		sameID := name.ExternalID != "" && r.ExternalID == name.ExternalID
+		contradicts := name.ExternalID != "" && r.ExternalID != "" && !sameID
+		switch {
+		case !sameName && !sameID:
+		case r.Active && sameName:
+			return Resource{}, fmt.Errorf("another user has this userName: %w", ErrConflict)
+		case r.Active, !self.IsZero() && sameID:
+			return Resource{}, fmt.Errorf("another user has this externalId: %w", ErrConflict)
+		case sameName && (contradicts || !self.IsZero()):
+			evicted = append(evicted, r)
+		case restore.ID.IsZero() || sameID:
+			restore = r
+		}
+	}
+	for _, r := range evicted {
+		r.Named, r.UpdatedAt = false, d.f.Now
+		d.write(Effects{Resources: []Resource{r}})
+	}
+	return restore, nil
+}
+
+// release notes that the person no longer carries what the directory taught and the subject leaves out.
+func (d *decision) release(user ID, subject Subject) {
+	for _, h := range d.f.holdingsOf(user) {
+		if h.ReleasedAt == 0 && h.Authority == d.in.source.Authority && h.Namespace != d.in.source.scimNamespace() && !slices.Contains(subject, h.Identifier) {
+			h.ReleasedAt = d.f.Now
+			d.write(Effects{Holdings: []Holding{h}})
+		}
+	}
+}
+
+// released returns the newest holding of an identifier, released now.
+func (d *decision) released(id Identifier) Holding {
+	rows := d.f.holdings[id]
+	h := rows[len(rows)-1]
+	h.ReleasedAt = d.f.Now
+	return h
+}
+
+// say lets a signal about a known person take its course.
+func (d *decision) say(user ID, sig Signal) {
+	rule := d.in.source.Rule(sig.Kind)
+	if !rule.Acts() {
+		d.settle(EventIgnored, "the rule for "+string(sig.Kind)+" is to do nothing")
+		return
+	}
+	d.event.Signals = append(d.event.Signals, sig)
+	d.act(sig, rule, user)
+}
+
+func (d *decision) said() []SignalKind {
+	var kinds []SignalKind
+	for _, sig := range d.event.Signals {
+		kinds = append(kinds, sig.Kind)
+	}
+	return kinds
+}
+
+// auditResource writes what a directory did to a resource: names of attributes, never their values.
+func (d *decision) auditResource(what string, r Resource, attributes []string) {
+	d.audit("provision", map[string]any{
+		"what": what, "resource": r.ID, "user": r.User, "active": r.Active, "version": r.Version, "attributes": attributes,
+		"authority": r.Authority,
+	}, map[string]any{"user_name": r.UserName, "external_id": r.ExternalID})
 }

@@ -1,13 +1,16 @@
 package revoke
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Registration is a session as an application reports it. Zero members were not sent.
 type Registration struct {
 	Subject   Subject
 	App       string
 	Kind      Kind
-	ClientID  string
+	ClientID  string // the application's own id for it
 	Token     TokenHash
 	Device    DeviceIdentifier // zero when none was named
 	SID       string
@@ -24,7 +27,149 @@ type Registered struct {
 }
 
 // Register records a session. The same id or token again is the session as it was first registered; with other facts it is
-// [ErrConflict]. A person under a block is [ErrBlocked]; a session born at or before a cutoff that covers it is [ErrOver].
+// [ErrConflict]. A person under a block is [ErrBlocked]; a session born at or before a cutoff that covers it is [ErrOver]; an
+// end that lies before its beginning is [Invalid].
 func (s *Service) Register(ctx context.Context, src Source, r Registration) (Registered, error) {
-	panic("todo")
+	var out Registered
+	subject := r.Subject.In(src.Org)
+	need := Need{Org: src.Org, Cutoffs: true}
+	need.addSubject(subject)
+	if r.Device.Value != "" {
+		r.Device.Org = src.Org
+		need.Devices = []DeviceIdentifier{r.Device}
+	}
+	need.Sessions = r.refs(src.Org)
+	err := s.decide(ctx, need, func(f *Facts) (Effects, error) {
+		d := newDecision(f, input{source: src, request: RequestIDFrom(ctx)})
+		var err error
+		out, err = d.register(r, subject)
+		return d.e, err
+	})
+	if err != nil {
+		return Registered{}, fmt.Errorf("register a session of app %s: %w", r.App, err)
+	}
+	return out, nil
+}
+
+// refs points at the session if it was registered before.
+func (r *Registration) refs(org string) []SessionRef {
+	var refs []SessionRef
+	if r.ClientID != "" {
+		refs = append(refs, SessionRef{Org: org, App: r.App, ClientID: r.ClientID})
+	}
+	if !r.Token.IsZero() {
+		refs = append(refs, SessionRef{Org: org, Token: r.Token})
+	}
+	return refs
+}
+
+func (d *decision) register(r Registration, subject Subject) (Registered, error) {
+	f, src := d.f, d.in.source
+	src.Learns, d.in.source.Learns = false, false // an application points, whatever else its token may do
+	m := f.find(src, subject, f.Now)
+	for _, ref := range r.refs(src.Org) {
+		for _, id := range sortedKeys(f.Sessions) {
+			if s := f.Sessions[id]; ref.Matches(&s) {
+				return d.again(r, m, s)
+			}
+		}
+	}
+	switch {
+	case m.ambiguous:
+		return Registered{}, fmt.Errorf("the subject's identifiers name two people; register with the strongest one alone: %w", ErrConflict)
+	case !m.found && len(m.shared) == len(subject):
+		return Registered{}, fmt.Errorf("two people carry this identifier; register with one that only this person has: %w", ErrConflict)
+	}
+	s := Session{
+		Org: src.Org, App: r.App, ClientID: r.ClientID, Kind: r.Kind, SID: r.SID, Token: r.Token,
+		IssuedAt: r.IssuedAt, AuthTime: r.AuthTime, ExpiresAt: r.ExpiresAt, Facts: r.Facts, RegisteredAt: f.Now,
+	}
+	s.Facts.IssuedSent = r.IssuedAt != 0
+	if m.found {
+		s.User, s.Spared = m.user, f.Users[m.user].Spared
+		if b, ok := f.blocked(m.user); ok {
+			return Registered{}, fmt.Errorf("%s blocked this user at %s; the user signs in again once it is lifted: %w", b.Authority, b.BlockedAt, ErrBlocked)
+		}
+	}
+	var devices []Device
+	if r.Device.Value != "" {
+		known, ok := f.Devices[r.Device]
+		if s.Device = known; !ok {
+			s.Device = DeviceID(r.Device)
+			devices = []Device{{ID: s.Device, Org: src.Org, Name: r.Facts.DeviceName, Platform: r.Facts.Platform, Identifiers: []DeviceIdentifier{r.Device}, CreatedAt: f.Now}}
+		}
+	}
+	if err := d.born(&s); err != nil {
+		return Registered{}, err
+	}
+	s.ID = d.newID()
+	if !m.found {
+		s.User = d.newUser(subject)
+	}
+	d.write(Effects{Sessions: []Session{s}, Devices: devices})
+	return Registered{Session: s, Created: true}, nil
+}
+
+// born sets the instants of a session that is being registered and judges it against the cutoffs that cover it.
+func (d *decision) born(s *Session) error {
+	v := d.f.view()
+	var own [1]*Personal
+	people := v.people(s.User, &own)
+	if s.Facts.IssuedSent {
+		s.IssuedAt = min(s.IssuedAt, d.f.Now)
+	} else { // a fresh login is born after every cutoff that covers it, so never dead
+		_, newest, _ := covering(s, people, v)
+		s.IssuedAt = max(d.f.Now, newest+1)
+	}
+	s.BornAt = s.IssuedAt
+	if s.AuthTime != 0 {
+		s.BornAt = min(s.BornAt, s.AuthTime)
+	}
+	if s.ExpiresAt == 0 {
+		s.ExpiresAt = s.IssuedAt.Add(DefaultLifetime)
+	} else if s.ExpiresAt <= s.IssuedAt {
+		return Invalid{"expires_at", "lies before the session begins", "leave it out, or give a time after issued_at"}
+	}
+	if s.ExpiresAt <= d.f.Now {
+		return fmt.Errorf("the session has expired already; sign in again: %w", ErrOver)
+	}
+	if scope, at, _ := covering(s, people, v); at != 0 {
+		return fmt.Errorf("%s; sign in again: %w", Verdict{Cause: CauseCutoff, Scope: scope, At: at}.Sentence(), ErrOver)
+	}
+	if s.ClientID != "" {
+		if c := d.f.Cutoffs[Scope{Org: s.Org, Kind: ScopeSession, Key: SessionKey(s.App, s.ClientID)}]; s.BornAt <= c.At {
+			return fmt.Errorf("this session was ended before it was registered; sign in again: %w", ErrOver)
+		}
+	}
+	return nil
+}
+
+// again answers a registration of a session that is there: what was sent must agree with it.
+func (d *decision) again(r Registration, m match, s Session) (Registered, error) {
+	differs := func(field string) (Registered, error) {
+		return Registered{}, fmt.Errorf("a session with this id or token is registered with another %s; use a new id: %w", field, ErrConflict)
+	}
+	switch {
+	case s.App != r.App:
+		return differs("app")
+	case m.found && d.f.person(m.user) != d.f.person(s.User), !m.found && len(m.shared) == 0:
+		return differs("subject")
+	case s.Kind != r.Kind:
+		return differs("kind")
+	case r.ClientID != "" && s.ClientID != r.ClientID:
+		return differs("id")
+	case !r.Token.IsZero() && s.Token != r.Token:
+		return differs("token")
+	case r.Device.Value != "" && r.Facts.DeviceID != s.Facts.DeviceID:
+		return differs("device")
+	case r.SID != "" && s.SID != r.SID:
+		return differs("sid")
+	case r.IssuedAt != 0 && s.Facts.IssuedSent && s.IssuedAt != min(r.IssuedAt, s.RegisteredAt), r.IssuedAt != 0 && !s.Facts.IssuedSent:
+		return differs("issued_at")
+	case r.AuthTime != 0 && s.AuthTime != r.AuthTime:
+		return differs("auth_time")
+	case r.ExpiresAt != 0 && s.ExpiresAt != r.ExpiresAt:
+		return differs("expires_at")
+	}
+	return Registered{Session: s}, nil
 }

@@ -15,7 +15,7 @@ type Need struct {
 	Events      []EventKey
 	Resources   []ID           // SCIM resources by id
 	Names       []ResourceName // SCIM resources by what must be unique, deleted and inactive ones too
-	Cutoffs     bool           // also the cutoffs that cover these users' sessions, and everyone's
+	Cutoffs     bool           // also the cutoffs on these users, these devices and these sessions' ids, and on everyone, kinds and apps
 	SessionsOf  bool           // also every session of these users that has not ended or expired
 	NewestOf    []Scope        // also the newest session in these scopes of many people (everyone, kind, app, device)
 }

@@ -106,19 +106,14 @@ func (t *tables) gatherSessions(need revoke.Need, f *revoke.Facts, seen map[revo
 	}
 }
 
-// gatherCutoffs reads what covers the sessions of these users: their own, everyone's, and those of the devices and the
-// unregistered sessions that the need or the sessions here name.
+// gatherCutoffs reads the cutoffs on these users, on everyone, kinds and apps, and on the devices and the sessions' ids that
+// the need names.
 func (t *tables) gatherCutoffs(need revoke.Need, f *revoke.Facts, seen map[revoke.ID]bool) {
 	narrow := map[revoke.Scope]bool{}
 	for _, d := range need.Devices {
 		narrow[revoke.DeviceScope(d.Org, revoke.DeviceID(d))] = true
 		if id, ok := f.Devices[d]; ok {
 			narrow[revoke.DeviceScope(d.Org, id)] = true
-		}
-	}
-	for _, s := range f.Sessions {
-		if !s.Device.IsZero() {
-			narrow[revoke.DeviceScope(s.Org, s.Device)] = true
 		}
 	}
 	for _, ref := range need.Sessions {
