@@ -194,8 +194,8 @@ func (f *Facts) newest(user ID) Newest {
 	return n
 }
 
-// holder returns whom an identifier led to at an instant: its latest holder then, or the first one for the time before.
-// An identifier that two people carry finds nobody, and shared says so.
+// holder returns whom an identifier led to at an instant: of those who held it by then the one who carries it still, else
+// the latest; the first one held it always. An identifier that two people carry finds nobody, and shared says so.
 func (f *Facts) holder(id Identifier, at Instant) (user ID, found, shared bool) {
 	rows := f.holdings[id]
 	if len(rows) == 0 {
@@ -213,13 +213,16 @@ func (f *Facts) holder(id Identifier, at Instant) (user ID, found, shared bool) 
 			return ID{}, false, true
 		}
 	}
-	found, user = true, rows[0].User
+	last, carrying := rows[0], false
 	for _, h := range rows {
-		if h.HeldFrom <= at {
-			user = h.User
+		if h.HeldFrom > at && h.HeldFrom != rows[0].HeldFrom {
+			break
+		}
+		if carries := f.carried(h); carries || !carrying {
+			last, carrying = h, carries
 		}
 	}
-	return user, found, false
+	return last.User, true, false
 }
 
 // carried reports whether a person carries the identifier now: not released, and still active at the directory that
