@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,27 +20,37 @@ type Answer struct {
 // Ask answers about the session that ref points at: from memory for a token seen before, else from the store. An unknown one
 // is [ErrNotFound]; when we cannot know it is [ErrNotFresh].
 func (s *Service) Ask(ctx context.Context, ref SessionRef) (Answer, error) {
-	v := s.view.Load()
-	if v == nil {
-		return Answer{}, ErrNotFresh
-	}
-	now := s.store.Clock().Now()
-	k, ok := s.known.get(ref.Token, now)
-	if !ok {
-		session, err := s.store.FindSession(ctx, ref)
-		if err != nil {
-			return Answer{}, fmt.Errorf("look up session: %w", err)
+	for {
+		// The view keeps the end of a single session only until every cached session was read again, and a view that was read
+		// anew starts without any. So what we know of the session must be as young as the view that judges it.
+		generation := s.known.generation.Load()
+		now := s.store.Clock().Now()
+		k, ok := s.known.get(ref.Token, now)
+		if !ok {
+			if s.view.Load() == nil {
+				return Answer{}, ErrNotFresh
+			}
+			session, err := s.store.FindSession(ctx, ref)
+			if err != nil {
+				return Answer{}, fmt.Errorf("look up session: %w", err)
+			}
+			k = knownSession{session: &session, at: now}
+			if k.userName, k.email, err = s.names(ctx, session.User); err != nil {
+				return Answer{}, err
+			}
 		}
-		k = knownSession{session: &session, at: now}
-		if k.userName, k.email, err = s.names(ctx, session.User); err != nil {
-			return Answer{}, err
-		}
-		s.known.put(session.Token, k)
-		if v = s.view.Load(); v == nil { // a commit of unknown outcome came in between
+		v := s.view.Load()
+		if v == nil {
 			return Answer{}, ErrNotFresh
 		}
+		if s.known.generation.Load() != generation {
+			continue
+		}
+		if !ok {
+			s.known.put(k, generation)
+		}
+		return Answer{Session: k.session, UserName: k.userName, Email: k.email, Verdict: Live(k.session, v, now)}, nil
 	}
-	return Answer{Session: k.session, UserName: k.userName, Email: k.email, Verdict: Live(k.session, v, now)}, nil
 }
 
 // Judge answers about a session that was just read from the store.
@@ -88,7 +99,10 @@ func (p *Person) Name(namespace string) string {
 
 // known remembers sessions by token. A session is a fact, so that only its names and its end can have changed: names are
 // read again after keepNames, and ends are in the view. Absence is never remembered.
-type known struct{ shards [64]knownShard }
+type known struct {
+	generation atomic.Uint64 // counts how often all was forgotten
+	shards     [64]knownShard
+}
 
 type knownShard struct {
 	sync.RWMutex
@@ -113,6 +127,7 @@ func newKnown() *known {
 }
 
 func (k *known) forget() {
+	k.generation.Add(1)
 	for i := range k.shards {
 		k.shards[i].Lock()
 		k.shards[i].sessions = map[TokenHash]knownSession{}
@@ -131,13 +146,18 @@ func (k *known) get(token TokenHash, now Instant) (knownSession, bool) {
 	return s, ok && now.Sub(s.at) < keepNames
 }
 
-func (k *known) put(token TokenHash, s knownSession) {
+// put remembers a session that was read in the generation.
+func (k *known) put(s knownSession, generation uint64) {
+	token := s.session.Token
 	if token.IsZero() {
 		return
 	}
 	shard := &k.shards[int(token[0])%len(k.shards)]
 	shard.Lock()
 	defer shard.Unlock()
+	if k.generation.Load() != generation {
+		return
+	}
 	if len(shard.sessions) >= knownPerShard {
 		spare := knownPerShard / 8 // map order is as good as random
 		maps.DeleteFunc(shard.sessions, func(TokenHash, knownSession) bool { spare--; return spare >= 0 })

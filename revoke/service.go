@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -28,6 +29,8 @@ type Service struct {
 	observer Observer
 	log      *slog.Logger
 	view     atomic.Pointer[View] // nil: we do not know
+	mu       sync.RWMutex         // readers apply changes, the writer swaps views
+	reading  *View                // the view that is being read from the store; what is committed meanwhile goes there too
 	known    *known
 	reload   chan struct{} // asks Run to read the view again
 	owed     chan struct{} // told after every commit that made deliveries
@@ -117,12 +120,17 @@ func (s *Service) raise(src Source, o Outcome) {
 	}
 }
 
+// apply lets every view know what was committed: the one that answers, and the one that is being read and may have passed
+// these rows already.
 func (s *Service) apply(changes []Change) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	if v := s.view.Load(); v != nil {
 		v.Apply(changes...)
-		return
 	}
-	s.askReload() // a view that is being read may have passed the rows already
+	if s.reading != nil {
+		s.reading.Apply(changes...)
+	}
 }
 
 // Owed is told when new deliveries were committed.
@@ -130,7 +138,10 @@ func (s *Service) Owed() <-chan struct{} { return s.owed }
 
 // Doubt makes every question unanswerable until the view was read again: what is stored may differ from what we know.
 func (s *Service) Doubt(why error) {
+	s.mu.Lock()
 	s.view.Store(nil)
+	s.reading = nil // a reading under way may have begun before the doubt
+	s.mu.Unlock()
 	s.log.Error("view in doubt; questions answer 503 until it was read again", "err", why)
 	s.askReload()
 }
@@ -149,10 +160,20 @@ func (s *Service) Load(ctx context.Context) error {
 	default:
 	}
 	v := NewView()
-	if err := s.store.LoadView(ctx, func(changes ...Change) { v.Apply(changes...) }); err != nil {
+	s.mu.Lock()
+	s.reading = v
+	s.mu.Unlock()
+	err := s.store.LoadView(ctx, func(changes ...Change) { v.Apply(changes...) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	doubted := s.reading != v
+	if s.reading = nil; err != nil {
 		return fmt.Errorf("read the view: %w", err)
 	}
-	s.known.forget()
+	if doubted {
+		return fmt.Errorf("read the view: %w", ErrNotFresh)
+	}
+	s.known.forget() // before the swap: [Service.Ask] tells by it that the ends of single sessions started anew
 	s.view.Store(v)
 	return nil
 }
