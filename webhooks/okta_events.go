@@ -1,0 +1,300 @@
+package webhooks
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+
+	"curfew/revoke"
+)
+
+// logEvent is what we read of an Okta System Log event.
+type logEvent struct {
+	UUID           maybe[string]              `json:"uuid"`
+	Published      maybe[string]              `json:"published"`
+	EventType      maybe[string]              `json:"eventType"`
+	DisplayMessage maybe[string]              `json:"displayMessage"`
+	Outcome        maybe[oktaOutcome]         `json:"outcome"`
+	Actor          maybe[oktaEntity]          `json:"actor"`
+	Target         maybe[[]maybe[oktaEntity]] `json:"target"`
+	DebugContext   maybe[oktaDebug]           `json:"debugContext"`
+}
+
+type oktaOutcome struct {
+	Result maybe[string] `json:"result"`
+}
+
+// oktaEntity is an actor or a target: a User, a Device, an AppUser (whose alternateId is a login of the application, not of
+// Okta), a group, a policy.
+type oktaEntity struct {
+	ID          maybe[string] `json:"id"`
+	Type        maybe[string] `json:"type"`
+	AlternateID maybe[string] `json:"alternateId"`
+}
+
+type oktaDebug struct {
+	DebugData maybe[map[string]json.RawMessage] `json:"debugData"`
+}
+
+// known returns what Okta knows: it writes the word unknown where it knows nothing.
+func known(m maybe[string]) string {
+	if value := strings.TrimSpace(m.value); !strings.EqualFold(value, "unknown") {
+		return value
+	}
+	return ""
+}
+
+func (e oktaEntity) is(kind string) bool { return strings.EqualFold(e.Type.value, kind) }
+
+// same reports whether both are one entity. What has no id is the same as nothing.
+func (e oktaEntity) same(other oktaEntity) bool { return known(e.ID) != "" && e.ID == other.ID }
+
+// oktaMeaning is what an event type says.
+type oktaMeaning struct {
+	kind    revoke.SignalKind // empty: nothing follows
+	why     string            // why nothing follows
+	about   about
+	outcome demand
+}
+
+// about says whom an event type concerns. It is never an administrator.
+type about int
+
+const (
+	target     about = iota // the User among the targets
+	targetSelf              // the same, else the acting user, where people do this to themselves
+	device                  // the Device among the targets, and the Users that stand beside it
+	session                 // one session of the User among the targets
+)
+
+// demand says which outcomes mean that it happened. Okta logs failures under the same type.
+type demand int
+
+const (
+	notFailed demand = iota // anything but a failure
+	succeeded               // SUCCESS in so many words
+	whatever                // the outcome speaks of something else: a lock is logged as the failed sign-in that caused it
+)
+
+// oktaMeaningOf is the table of event types that can reach a hook. It reports false for what nobody has taught us.
+func oktaMeaningOf(eventType string) (oktaMeaning, bool) {
+	says := func(kind revoke.SignalKind, who about, outcome demand) (oktaMeaning, bool) {
+		return oktaMeaning{kind: kind, about: who, outcome: outcome}, true
+	}
+	switch eventType {
+	case "user.lifecycle.deactivate":
+		return says(revoke.Deactivated, target, succeeded)
+	case "user.lifecycle.suspend":
+		return says(revoke.Suspended, target, succeeded)
+	case "user.lifecycle.delete.initiated":
+		return says(revoke.Deleted, target, succeeded)
+	case "user.lifecycle.activate", "user.lifecycle.reactivate", "user.lifecycle.unsuspend":
+		return says(revoke.Reactivated, target, succeeded)
+	case "user.account.lock":
+		return says(revoke.Locked, targetSelf, whatever)
+	case "user.account.unlock":
+		return says(revoke.Unlocked, targetSelf, notFailed)
+	case "user.account.unlock_by_admin":
+		return says(revoke.Unlocked, target, notFailed)
+	case "user.account.update_password":
+		return says(revoke.CredentialChanged, targetSelf, notFailed)
+	case "user.account.reset_password", "user.mfa.factor.reset_all", "user.mfa.factor.deactivate", "user.mfa.factor.suspend":
+		return says(revoke.CredentialChanged, target, notFailed)
+	case "user.session.clear", "user.authentication.universal_logout", "user.authentication.universal_logout.scheduled":
+		return says(revoke.SessionsCleared, target, notFailed)
+	case "user.session.end":
+		return says(revoke.SessionsCleared, session, notFailed)
+	case "security.breached_credential.detected", "user.account.report_suspicious_activity_by_enduser":
+		return says(revoke.CredentialCompromised, targetSelf, whatever)
+	case "user.risk.detect", "user.risk.change":
+		return says(revoke.RiskRaised, target, whatever)
+	case "device.lifecycle.suspend":
+		return says(revoke.DeviceLost, device, notFailed)
+	case "device.lifecycle.deactivate", "device.lifecycle.delete", "device.user.remove":
+		return says(revoke.DeviceUnenrolled, device, notFailed)
+	case "group.user_membership.remove", "application.user_membership.remove":
+		return says(revoke.AccessChanged, target, notFailed)
+	case "user.lifecycle.create", "user.import.password", "user.mfa.factor.activate", "user.mfa.factor.unsuspend", "user.mfa.factor.update",
+		"device.lifecycle.activate", "device.lifecycle.unsuspend", "device.user.add", "device.enrollment.create",
+		"group.user_membership.add", "user.account.privilege.grant":
+		return oktaMeaning{why: "it ends nothing"}, true
+	case "user.session.context.change", "policy.auth_reevaluate.fail":
+		return oktaMeaning{why: "Okta judges it and says with another event what it did"}, true
+	case "user.account.update_profile", "user.account.privilege.revoke", "system.api_token.revoke":
+		return oktaMeaning{why: "it changes nobody's sessions"}, true
+	}
+	return oktaMeaning{}, false
+}
+
+// item reads one log event.
+func (o *okta) item(raw json.RawMessage) Item {
+	var e logEvent
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return Item{State: revoke.EventMalformed, Note: "not a log event: it is no object", Body: raw}
+	}
+	item := Item{ID: e.UUID.value, Type: e.EventType.value, Body: raw}
+	if err := item.OccurredAt.UnmarshalText([]byte(e.Published.value)); err != nil || item.OccurredAt < 0 {
+		item.OccurredAt = 0 // news without a readable time is still news; it counts as of now
+	}
+	meaning, taught := oktaMeaningOf(item.Type)
+	switch {
+	case item.Type == "":
+		item.State, item.Note = revoke.EventMalformed, "it has no eventType"
+	case !taught:
+		item.State, item.Note = revoke.EventUnknown, "nobody has taught us this type of event"
+	case meaning.kind == "":
+		item.State, item.Note = revoke.EventIgnored, meaning.why
+	default:
+		if item.State, item.Note = meaning.outcome.missedBy(e.Outcome.value); item.State == "" {
+			o.signals(&item, e, meaning)
+		}
+	}
+	return item
+}
+
+// missedBy says what an event is whose outcome is not the one that is asked for, "" when it is.
+func (d demand) missedBy(outcome oktaOutcome) (revoke.EventState, string) {
+	result := strings.ToUpper(outcome.Result.value)
+	failed := slices.Contains([]string{"FAILURE", "SKIPPED", "DENY"}, result)
+	switch {
+	case d == succeeded && result == "":
+		return revoke.EventMalformed, "it does not say whether it succeeded"
+	case d == succeeded && result != "SUCCESS", d == notFailed && failed:
+		return revoke.EventIgnored, "it did not happen: the outcome is " + plain(result)
+	}
+	return "", ""
+}
+
+// signals puts into item what the event says about whom. A signal that names nobody is handed on as it is: the core keeps it
+// as malformed and raises the alarm, for somebody may still be signed in.
+func (o *okta) signals(item *Item, e logEvent, meaning oktaMeaning) {
+	signal := revoke.Signal{Kind: meaning.kind, OccurredAt: item.OccurredAt, Reason: e.DisplayMessage.value}
+	if plain(signal.Reason) == "" {
+		signal.Reason = item.Type
+	}
+	actor, people := e.Actor.value, e.people()
+	if len(people) == 0 && actor.is("User") && (meaning.about == targetSelf || meaning.about == session) {
+		people = []oktaEntity{actor}
+	}
+	data := e.DebugContext.value.DebugData.value
+	switch {
+	case meaning.about == device:
+		o.deviceSignals(item, e, signal, people)
+		return
+	case len(people) > 1:
+		item.State, item.Note = revoke.EventHeld, "it names more than one user where Okta means one"
+		return
+	case meaning.about == session && len(people) == 1 && (actor == people[0] || actor.same(people[0])):
+		item.State, item.Note = revoke.EventIgnored, "the person signed out"
+		return
+	case meaning.about == session:
+		// Not authenticationContext.externalSessionId: that is the session of the administrator who did it.
+		signal.Session.SID = sessionID(data)
+	case meaning.kind == revoke.RiskRaised:
+		switch riskLevel(data) {
+		case "HIGH":
+			signal.Kind = revoke.RiskHigh
+		case "":
+			item.Note = "its risk level cannot be read"
+		}
+	}
+	if len(people) == 1 {
+		signal.Subject = o.subject(people[0])
+	}
+	if len(signal.Subject) == 0 {
+		item.Note = "it names no Okta user"
+	}
+	item.Signals = []revoke.Signal{signal}
+}
+
+// deviceSignals makes one signal for each user beside the device, since each ends only that user's sessions on it. A device
+// without a user is a signal about the device alone.
+func (o *okta) deviceSignals(item *Item, e logEvent, signal revoke.Signal, people []oktaEntity) {
+	for _, t := range e.Target.value {
+		if id := known(t.value.ID); t.value.is("Device") && id != "" && plain(id) == id {
+			signal.Device = []revoke.DeviceIdentifier{{Namespace: revoke.NamespaceDeviceID, Value: id}}
+			break
+		}
+	}
+	if signal.Device == nil {
+		item.State, item.Note = revoke.EventMalformed, "it names no device"
+		return
+	}
+	for _, person := range people {
+		if signal.Subject = o.subject(person); len(signal.Subject) > 0 {
+			item.Signals = append(item.Signals, signal)
+		}
+	}
+	if len(item.Signals) == 0 {
+		signal.Subject = nil
+		item.Signals = []revoke.Signal{signal}
+	}
+}
+
+// people returns the users among the targets, each once.
+func (e logEvent) people() []oktaEntity {
+	var out []oktaEntity
+	for _, t := range e.Target.value {
+		if t.value.is("User") && !slices.ContainsFunc(out, t.value.same) && !slices.Contains(out, t.value) {
+			out = append(out, t.value)
+		}
+	}
+	return out
+}
+
+// subject names a user by Okta's id, and by the login, which is often an address as well.
+func (o *okta) subject(user oktaEntity) revoke.Subject {
+	var s revoke.Subject
+	login := known(user.AlternateID)
+	s.Add(o.source.IDs, known(user.ID))
+	s.Add(revoke.NamespaceUserName, login)
+	if revoke.LooksLikeAddress(login) {
+		s.Add(revoke.NamespaceEmail, login)
+	}
+	return s
+}
+
+// sessionID returns the session that ended, "" when it is not named: the signal is then about all of the user's.
+func sessionID(data map[string]json.RawMessage) string {
+	var id maybe[string]
+	if raw, ok := data["EndedSessionId"]; ok {
+		_ = json.Unmarshal(raw, &id) // what is no text is no id
+	}
+	if value := known(id); plain(value) == value {
+		return value
+	}
+	return ""
+}
+
+// riskText finds the level in what Okta flattens into one string: {level=HIGH, previousLevel=LOW} or JSON. It must not
+// find the previous one.
+var riskText = regexp.MustCompile(`(?i)(?:^|[^a-z_.])level["']?\s*[=:]\s*["']?([a-z]+)`)
+
+// riskLevel returns the level in capitals, "" when there is none to be found.
+func riskLevel(data map[string]json.RawMessage) string {
+	var found string
+	for name, raw := range data {
+		text := string(raw)
+		var unquoted string
+		if json.Unmarshal(raw, &unquoted) == nil {
+			text = unquoted
+		}
+		level := ""
+		switch strings.ToLower(name) {
+		case "risk":
+			if m := riskText.FindStringSubmatch(text); m != nil {
+				level = m[1]
+			} else {
+				level = text
+			}
+		case "level", "risklevel", "risk.level":
+			level = text
+		}
+		level = strings.ToUpper(strings.TrimSpace(level))
+		if slices.Contains([]string{"HIGH", "MEDIUM", "LOW", "NONE"}, level) && (found == "" || level == "HIGH") {
+			found = level // of two that differ the worse counts, whatever order a map has
+		}
+	}
+	return found
+}
