@@ -1,0 +1,137 @@
+package scim
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/elimity-com/scim/schema"
+)
+
+// discovery is what the server says about itself (RFC 7644 section 4). It is ours rather than the library's, whose answers are
+// hard-coded and lack meta: clients choose PATCH or PUT by it, so it has to be true.
+type discovery struct {
+	config  []byte
+	types   map[string]any // by folded name
+	schemas map[string]any // by folded URI
+	order   []string       // of schemas
+}
+
+func newDiscovery(base string) (discovery, error) {
+	d := discovery{types: map[string]any{}, schemas: map[string]any{}}
+	d.config = encode(serviceProviderConfig(base))
+	d.types[fold(typeUser)] = map[string]any{
+		"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:ResourceType"},
+		"id":      typeUser, "name": typeUser, "endpoint": "/Users", "description": "A person who may hold sessions",
+		"schema":           coreURI,
+		"schemaExtensions": []any{map[string]any{"schema": enterpriseURI, "required": false}},
+		"meta":             meta("ResourceType", base+"/ResourceTypes/"+typeUser),
+	}
+	for _, each := range []schema.Schema{
+		schema.CoreUserSchema(), schema.ExtensionEnterpriseUser(),
+		schema.ServiceProviderConfigSchema(), schema.ResourceTypeSchema(), schema.Definition(),
+	} {
+		doc, err := plain(each.ToMap())
+		if err != nil {
+			return discovery{}, fmt.Errorf("render schema %s: %w", each.ID, err)
+		}
+		doc["meta"] = meta("Schema", base+"/Schemas/"+each.ID)
+		d.schemas[fold(each.ID)], d.order = doc, append(d.order, fold(each.ID))
+	}
+	return d, nil
+}
+
+func meta(resourceType, location string) map[string]any {
+	return map[string]any{"resourceType": resourceType, "location": location}
+}
+
+// serviceProviderConfig is RFC 7643 section 5, with pagination as RFC 9865 section 4 adds it. changePassword is true: a password in a PUT
+// or PATCH is heard as "the password was changed", and ends what was signed in with the old one.
+func serviceProviderConfig(base string) map[string]any {
+	supported := func(is bool) map[string]any { return map[string]any{"supported": is} }
+	return map[string]any{
+		"schemas":        []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
+		"patch":          supported(true),
+		"bulk":           map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"filter":         map[string]any{"supported": true, "maxResults": maxPage},
+		"changePassword": supported(true),
+		"sort":           supported(false),
+		"etag":           supported(false), // versions are shown; If-Match and If-None-Match are not judged
+		"pagination": map[string]any{
+			"cursor": false, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": defaultPage, "maxPageSize": maxPage,
+		},
+		"authenticationSchemes": []any{
+			map[string]any{
+				"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
+				"description": "The token of a source with scope scim, in the header Authorization", "specUri": "https://www.rfc-editor.org/rfc/rfc6750",
+			},
+			map[string]any{
+				"type": "httpbasic", "name": "Basic", "primary": false,
+				"description": "The same token as the password, with any name", "specUri": "https://www.rfc-editor.org/rfc/rfc7617",
+			},
+		},
+		"meta": meta("ServiceProviderConfig", base+"/ServiceProviderConfig"),
+	}
+}
+
+// plain renders v as plain JSON values without nulls and empty texts: Entra refuses a schema that has them.
+func plain(v any) (map[string]any, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return nil, err
+	}
+	prune(doc)
+	return doc, nil
+}
+
+func prune(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, each := range v {
+			if each == nil || each == "" {
+				delete(v, name)
+			}
+			prune(each)
+		}
+	case []any:
+		for _, each := range v {
+			prune(each)
+		}
+	}
+}
+
+func (d discovery) answer(e endpoint, query url.Values) (answer, error) {
+	if parameter(query, "filter") != "" { // RFC 7644 section 4
+		return answer{}, refusal{status: http.StatusForbidden, detail: "What this server says about itself cannot be filtered. Read all of it."}
+	}
+	ok := func(body []byte) (answer, error) { return answer{status: http.StatusOK, body: body}, nil }
+	switch e.kind {
+	case endpointServiceProviderConfig:
+		return ok(d.config)
+	case endpointResourceTypes:
+		if e.id == "" {
+			return ok(list([]any{d.types[fold(typeUser)]}, 1, 1))
+		}
+		if doc, found := d.types[fold(e.id)]; found {
+			return ok(encode(doc))
+		}
+	case endpointSchemas:
+		if e.id == "" {
+			all := make([]any, 0, len(d.order))
+			for _, uri := range d.order {
+				all = append(all, d.schemas[uri])
+			}
+			return ok(list(all, len(all), 1))
+		}
+		if doc, found := d.schemas[fold(e.id)]; found {
+			return ok(encode(doc))
+		}
+	case endpointUsers, endpointUser:
+	}
+	return answer{}, nowhere()
+}

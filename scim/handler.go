@@ -1,0 +1,369 @@
+// Package scim is a SCIM 2.0 service provider (RFC 7643, RFC 7644) for the directories that tell Curfew who may hold sessions.
+//
+// A request goes through three hands. Ours reads the whole body, puts it into the one form that RFC 7644 has for it, and notes
+// beside everything else whether it sets active to false. The library github.com/elimity-com/scim validates that form and
+// calls back. Then the core decides and commits; only after that is anything answered. Whenever a request that sets active
+// to false is refused, by whichever hand, its deactivation is carried out all the same and the refusal says so.
+package scim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	library "github.com/elimity-com/scim"
+	"github.com/elimity-com/scim/schema"
+
+	"curfew/revoke"
+)
+
+// Service is what a directory's requests become.
+type Service interface {
+	CreateResource(ctx context.Context, actor revoke.Actor, src revoke.Source, draft revoke.Draft) (revoke.Provisioned, error)
+	UpdateResource(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID, change func(revoke.Resource) (revoke.Draft, error)) (revoke.Provisioned, error)
+	DeleteResource(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID) error
+	DeactivateRefused(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID, why string) error
+	DeactivateRefusedCreation(ctx context.Context, actor revoke.Actor, src revoke.Source, subject revoke.Subject, why string) error
+}
+
+// Store is what is shown.
+type Store interface {
+	Resource(ctx context.Context, org, authority string, id revoke.ID) (revoke.Resource, error)
+	Resources(ctx context.Context, q revoke.ResourceQuery) ([]revoke.Resource, int, error)
+}
+
+// Config names everything the handler depends on.
+type Config struct {
+	Service   Service
+	Store     Store
+	Clock     revoke.Clock
+	PublicURL string          // where the world reaches us, for the locations of resources
+	Observer  revoke.Observer // nil looks away
+	Log       *slog.Logger
+	Rate      int // requests a second and source; zero is 2000
+}
+
+const (
+	maxBody       = 1 << 20
+	maxPage       = 1000 // advertised as filter.maxResults
+	defaultPage   = 100
+	commitTimeout = 20 * time.Second // Okta closes the socket after 60 s
+	readTimeout   = 20 * time.Second
+)
+
+type handler struct {
+	service   Service
+	store     Store
+	observer  revoke.Observer
+	log       *slog.Logger
+	base      string // without a slash at its end
+	names     *attributes
+	library   http.Handler
+	discovery discovery
+	throttle  *throttle
+}
+
+// New returns the handler of everything below /scim. It expects the authenticated source in the request's context and answers
+// 401 without one; the caller judges scopes. It is safe for concurrent use.
+func New(cfg Config) (http.Handler, error) {
+	switch {
+	case cfg.Service == nil || cfg.Store == nil || cfg.Clock == nil || cfg.Log == nil:
+		return nil, errors.New("scim.New: Service, Store, Clock and Log are needed")
+	case !safe(cfg.PublicURL):
+		return nil, revoke.Invalid{Field: "public_url", Problem: "is not an http or https address", Fix: "write for example https://curfew.example.edu"}
+	case cfg.Rate < 0:
+		return nil, errors.New("scim.New: Rate is negative")
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = revoke.Unobserved{}
+	}
+	base := strings.TrimRight(cfg.PublicURL, "/") + "/scim/v2"
+	h := &handler{
+		service: cfg.Service, store: cfg.Store, observer: cfg.Observer, log: cfg.Log, base: base,
+		names: newAttributes(), throttle: newThrottle(cfg.Clock, cfg.Rate),
+	}
+	server, err := library.NewServer(&library.ServerArgs{
+		ServiceProviderConfig: &library.ServiceProviderConfig{MaxResults: maxPage, SupportFiltering: true, SupportPatch: true},
+		ResourceTypes: []library.ResourceType{{
+			Name: typeUser, Endpoint: "/Users", Schema: schema.CoreUserSchema(), Handler: users{h},
+			SchemaExtensions: []library.SchemaExtension{{Schema: schema.ExtensionEnterpriseUser()}},
+		}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the SCIM server: %w", err)
+	}
+	h.library = server
+	h.discovery, err = newDiscovery(base)
+	if err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// exchange is one request on its way, and what came of it.
+type exchange struct {
+	source   revoke.Source
+	actor    revoke.Actor
+	id       string // of the resource in the path
+	body     any    // as far as it could be read
+	inactive bool   // the body sets active to false
+	input    normalised
+	filter   revoke.Filter
+
+	handled bool // the library called back, and what follows stands
+	answer  answer
+	err     error
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(r *http.Request) *exchange {
+	x, _ := r.Context().Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// commitContext outlasts the client: a commit that has begun is carried to its end, within a bound.
+func commitContext(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), commitTimeout)
+}
+
+// ServeHTTP answers every request, with a SCIM body or none.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{}
+	a, err := guarded(h, r, func() (answer, error) { return h.serve(r, x) })
+	if err != nil {
+		a = h.refuse(r, x, err).answer()
+	}
+	for name, values := range a.header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", "application/scim+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(a.status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(a.body) // the client may have left; what was decided stands
+	}
+}
+
+// guarded turns a panic into a plain error. What it said may hold what was sent, so only its type and the stack are logged.
+func guarded[T any](h *handler, r *http.Request, do func() (T, error)) (out T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.log.Error("panic in a SCIM request", "request_id", revoke.RequestIDFrom(r.Context()),
+				"panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = errors.New("panic")
+		}
+	}()
+	return do()
+}
+
+func (h *handler) serve(r *http.Request, x *exchange) (answer, error) {
+	src, ok := revoke.SourceFrom(r.Context())
+	if !ok {
+		return answer{}, refusal{status: http.StatusUnauthorized, detail: "Send the token of a source with scope scim as bearer token."}
+	}
+	x.source, x.actor = src, revoke.ActorFrom(r.Context())
+	e, err := route(r.URL.Path)
+	if err != nil {
+		return answer{}, err
+	}
+	x.id = e.id
+	switch {
+	case r.Method == http.MethodOptions:
+		return answer{status: http.StatusNoContent, header: http.Header{"Allow": {e.allow}}}, nil
+	case !e.allows(r.Method):
+		return answer{}, refusal{status: http.StatusMethodNotAllowed, allow: e.allow, detail: "This path takes " + e.allow + "."}
+	case e.kind != endpointUsers && e.kind != endpointUser:
+		if !h.throttle.allows(src.Name) {
+			return answer{}, throttled()
+		}
+		return h.discovery.answer(e, r.URL.Query())
+	}
+	if writes(r.Method) {
+		err = h.read(r, x)
+	}
+	if !x.inactive && r.Method != http.MethodDelete && !h.throttle.allows(src.Name) {
+		return answer{}, throttled()
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	return h.call(r, x, e)
+}
+
+// read reads a body and notes what it wants, before it says what is wrong with it.
+func (h *handler) read(r *http.Request, x *exchange) error {
+	if encoding := fold(r.Header.Get("Content-Encoding")); encoding != "" && encoding != "identity" {
+		return refusal{status: http.StatusUnsupportedMediaType, detail: "Content-Encoding is not supported. Send the body as it is."}
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return refusal{status: http.StatusBadRequest, detail: "The body could not be read to its end.", cause: err}
+	case len(body) > maxBody:
+		return refusal{status: http.StatusRequestEntityTooLarge, detail: "The body is larger than 1 MiB."}
+	}
+	value, err := decode(body)
+	x.body, x.inactive = value, h.names.wantsInactive(r.Method, value)
+	if !mediaType(r.Header.Get("Content-Type")) {
+		return refusal{status: http.StatusUnsupportedMediaType, detail: "Send the body as application/scim+json or application/json, in UTF-8."}
+	}
+	if err != nil {
+		return err
+	}
+	n := normaliser{names: h.names, id: x.id}
+	if r.Method == http.MethodPatch {
+		err = n.patch(value)
+	} else {
+		err = n.user(value)
+	}
+	x.input = n.out
+	return err
+}
+
+// mediaType accepts what RFC 7644 section 3.1 names; a body without a type is taken for it.
+func mediaType(sent string) bool {
+	if sent == "" {
+		return true
+	}
+	kind, params, err := mime.ParseMediaType(sent)
+	if err != nil || kind != "application/scim+json" && kind != "application/json" {
+		return false
+	}
+	charset := fold(params["charset"])
+	return charset == "" || charset == "utf-8" || charset == "utf8"
+}
+
+// call lets the library validate and call back.
+func (h *handler) call(r *http.Request, x *exchange, e endpoint) (answer, error) {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	query := url.Values{}
+	if e.kind == endpointUsers && method == http.MethodGet {
+		var err error
+		if x.filter, err = h.names.compile(parameter(r.URL.Query(), "filter")); err != nil {
+			return answer{}, err
+		}
+		query = pageQuery(r.URL.Query())
+	}
+	inner := r.Clone(context.WithValue(r.Context(), exchangeKey{}, x))
+	inner.Method = method
+	inner.URL = &url.URL{Path: e.path(), RawQuery: query.Encode()}
+	inner.Body = http.NoBody
+	if writes(method) {
+		if method == http.MethodPatch && x.input.operations == 0 { // all that it asked for is nothing, or a password
+			_, _ = users{h}.Patch(inner, x.id, nil)
+			return x.answer, x.err
+		}
+		inner.Body = io.NopCloser(strings.NewReader(string(encode(x.input.body))))
+	}
+	rec := recorder{header: http.Header{}}
+	h.library.ServeHTTP(&rec, inner)
+	if !x.handled {
+		return answer{}, fromLibrary(rec.status, rec.body)
+	}
+	return x.answer, x.err
+}
+
+// parameter returns a query parameter in any letter case of its name.
+func parameter(query url.Values, name string) string {
+	for sent, values := range query {
+		if fold(sent) == name && len(values) > 0 {
+			return values[0]
+		}
+	}
+	return ""
+}
+
+// recorder keeps what the library writes, for what it refuses itself.
+type recorder struct {
+	header http.Header
+	status int
+	body   []byte
+}
+
+func (r *recorder) Header() http.Header { return r.header }
+
+func (r *recorder) WriteHeader(status int) { r.status = status }
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.body = append(r.body, b...)
+	return len(b), nil
+}
+
+// refuse says no, after it has carried out the deactivation that the refused request contained.
+func (h *handler) refuse(r *http.Request, x *exchange, err error) refusal {
+	no := refusalOf(err)
+	if x.inactive && no.carriesOut() {
+		no = h.deactivate(r, x, no)
+	}
+	if no.status >= http.StatusInternalServerError && no.status != http.StatusNotImplemented {
+		h.log.Error("SCIM request failed", "request_id", revoke.RequestIDFrom(r.Context()), "source_id", x.source.Name, "status", no.status, "err", no.cause)
+	}
+	h.observer.Refused(x.source.Name, no.word())
+	return no
+}
+
+// carriesOut reports whether a deactivation inside the refused request still takes effect. Not where the resource is not there, and
+// not where the sender is asked to try the same again.
+func (r refusal) carriesOut() bool {
+	switch r.status {
+	case http.StatusBadRequest, http.StatusConflict, http.StatusUnsupportedMediaType, http.StatusInternalServerError:
+		return true
+	default:
+		return false
+	}
+}
+
+// word is the refusal in a closed set, for counting.
+func (r refusal) word() string {
+	if r.scimType != "" {
+		return r.scimType
+	}
+	return strings.ToLower(http.StatusText(r.status))
+}
+
+// deactivate carries out the deactivation in a refused request, and returns what to answer then: the same refusal with what was
+// done, or when that could not be done why, so that the sender tries again.
+func (h *handler) deactivate(r *http.Request, x *exchange, no refusal) refusal {
+	ctx, cancel := commitContext(r)
+	defer cancel()
+	done, err := guarded(h, r, func() (bool, error) {
+		if x.id == "" {
+			subject := h.names.subjectIn(x.source, x.body)
+			if len(subject) == 0 {
+				return false, nil
+			}
+			return true, h.service.DeactivateRefusedCreation(ctx, x.actor, x.source, subject, no.detail)
+		}
+		key, err := resourceIDOf(x.id)
+		if err != nil {
+			return false, err
+		}
+		return true, h.service.DeactivateRefused(ctx, x.actor, x.source, key, no.detail)
+	})
+	switch {
+	case err != nil:
+		return refusalOf(err)
+	case done:
+		no.detail += " The deactivation in this request was carried out all the same: every session of the user is over and none can begin." +
+			" The user still shows active as before; the next accepted active true lifts it."
+	}
+	return no
+}

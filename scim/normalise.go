@@ -1,0 +1,435 @@
+package scim
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/elimity-com/scim/schema"
+)
+
+const (
+	maxOperations = 1000 // of one PATCH, objects without a path counted by their members
+	maxValues     = 1000 // of one multi-valued attribute
+)
+
+// normalised is a body in the one form that the library accepts, with what was taken out of it on the way.
+type normalised struct {
+	body            map[string]any
+	password        bool // one was sent; it is not in body, and nowhere else
+	said            bool // active was sent
+	clearExternalID bool // externalId was sent as null or ""
+	operations      int
+}
+
+// normaliser turns what clients send into what RFC 7644 says, or into a refusal that names the attribute.
+type normaliser struct {
+	names *attributes
+	id    string // of the resource in the path, empty for POST
+	out   normalised
+}
+
+// user reads the body of a POST or PUT.
+func (n *normaliser) user(body any) error {
+	o, ok := body.(object)
+	switch {
+	case !ok:
+		return badRequest(invalidSyntax, "The body is not a JSON object. Send one user.")
+	case listResponse(o):
+		return badRequest(invalidSyntax, "The body is a ListResponse. Send one user, as GET /scim/v2/Users/{id} shows it.")
+	}
+	n.out.body = map[string]any{"schemas": []any{coreURI}}
+	if err := n.members(o, ""); err != nil {
+		return err
+	}
+	if _, ok := n.out.body[enterpriseURI]; ok {
+		n.out.body["schemas"] = []any{coreURI, enterpriseURI}
+	}
+	name, _ := n.out.body["userName"].(string)
+	if strings.TrimSpace(name) == "" {
+		return badRequest(invalidValue, "userName is missing or empty. Every user needs one (RFC 7643 section 4.1.1).")
+	}
+	return nil
+}
+
+func (n *normaliser) members(o object, uri string) error {
+	for _, m := range o {
+		name := m.name
+		if uri != "" && !strings.HasPrefix(fold(name), "urn:") {
+			name = uri + ":" + name
+		}
+		if err := n.member(n.names.find(name), m.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *normaliser) member(p place, v any) error {
+	switch p.meaning {
+	case unknownName, foreign, serverOwned:
+		return nil // RFC 7644 section 3.5.1 lets a server ignore what it does not know and what is its own
+	case resourceID:
+		if text, ok := v.(string); ok && n.id != "" && text != "" && text != n.id {
+			return badRequest(mutability, "The id in the body is not the one in the path. Leave it out, or send it to its own path.")
+		}
+		return nil
+	case wholeSchema:
+		inner, ok := v.(object)
+		if !ok {
+			return nil
+		}
+		return n.members(inner, p.uri)
+	case somePassword:
+		return n.heardPassword(v)
+	case someAttribute:
+	}
+	if p.filter != "" || p.sub != "" {
+		return nil // paths are for PATCH
+	}
+	value, err := clean(p.attribute, v)
+	if err != nil {
+		return err
+	}
+	switch {
+	case p.isActive():
+		n.out.said = value != nil
+	case p.attribute.Name() == "externalId":
+		if value == nil || value == "" {
+			n.out.clearExternalID, value = true, nil
+		}
+	}
+	if value == nil {
+		return nil
+	}
+	into := n.out.body
+	if p.attribute.uri != "" {
+		extension, _ := into[enterpriseURI].(map[string]any)
+		if extension == nil {
+			extension = map[string]any{}
+			into[enterpriseURI] = extension
+		}
+		into = extension
+	}
+	if _, twice := into[p.attribute.Name()]; twice {
+		return badRequest(invalidSyntax, p.canonical()+" stands twice in the body, under two names.")
+	}
+	into[p.attribute.Name()] = value
+	return nil
+}
+
+// heardPassword notes that a password was sent to a user who exists. On a creation it is a placeholder (Okta sends one
+// even where password sync is off), whatever it is.
+func (n *normaliser) heardPassword(v any) error {
+	if n.id == "" || v == nil {
+		return nil
+	}
+	text, ok := v.(string)
+	if !ok || text == "" {
+		return badRequest(invalidValue, "password is not text, or empty. Leave it out when it did not change.")
+	}
+	n.out.password = true
+	return nil
+}
+
+// patch reads the body of a PATCH. Each operation comes out with a path, in the schema's spelling.
+func (n *normaliser) patch(body any) error {
+	o, ok := body.(object)
+	if !ok {
+		return badRequest(invalidSyntax, "The body is not a JSON object. Send a PatchOp message (RFC 7644 section 3.5.2).")
+	}
+	given, _ := o.get("Operations")
+	list := asList(given)
+	if len(list) == 0 {
+		return badRequest(invalidSyntax, "Operations is missing or empty. Send a PatchOp message with at least one operation (RFC 7644 section 3.5.2).")
+	}
+	operations := []any{}
+	n.out.body = map[string]any{"schemas": []any{patchURI}}
+	for _, each := range list {
+		op, ok := each.(object)
+		if !ok {
+			return badRequest(invalidSyntax, "An operation is not a JSON object.")
+		}
+		more, err := n.operation(op)
+		if err != nil {
+			return err
+		}
+		if operations = append(operations, more...); len(operations) > maxOperations {
+			return badRequest(tooMany, "The request has more than 1000 operations. Send them in several requests.")
+		}
+	}
+	n.out.body["Operations"], n.out.operations = operations, len(operations)
+	return nil
+}
+
+func (n *normaliser) operation(o object) ([]any, error) {
+	given, _ := o.get("op")
+	text, _ := given.(string)
+	op := fold(text)
+	if op != "add" && op != "replace" && op != "remove" {
+		return nil, badRequest(invalidSyntax, "op is "+quote(text)+". It is add, replace or remove (RFC 7644 section 3.5.2).")
+	}
+	value, hasValue := o.get("value")
+	path, _ := o.get("path")
+	name, ok := path.(string)
+	if path != nil && !ok {
+		return nil, badRequest(invalidPath, "path is not text.")
+	}
+	if !hasValue && op != "remove" {
+		return nil, badRequest(invalidValue, "An operation "+quote(op)+" has no value.")
+	}
+	if strings.TrimSpace(name) == "" {
+		if op == "remove" {
+			return nil, badRequest(noTarget, "An operation remove has no path (RFC 7644 section 3.5.2.2).")
+		}
+		return n.expand(op, value, "")
+	}
+	p := n.names.find(name)
+	switch p.meaning {
+	case wholeSchema:
+		if op == "remove" || value == nil {
+			return n.removeAll(p.uri)
+		}
+		return n.expand(op, value, p.uri)
+	case unknownName:
+		return nil, badRequest(invalidPath, "The path "+quote(name)+" is no attribute that this server knows; /scim/v2/Schemas lists them.")
+	case foreign, serverOwned, resourceID, somePassword, someAttribute:
+	}
+	return n.pathed(op, p, value)
+}
+
+// expand makes an operation on the resource itself, or on one schema of it, into one for each member. Members that we do not know are
+// dropped: refusing them would lose what stands beside them.
+func (n *normaliser) expand(op string, value any, uri string) ([]any, error) {
+	o, ok := value.(object)
+	if !ok {
+		return nil, badRequest(invalidValue, "An operation without the path of an attribute needs an object as its value.")
+	}
+	var out []any
+	for _, m := range o {
+		name := m.name
+		if uri != "" && !strings.HasPrefix(fold(name), "urn:") {
+			name = uri + ":" + name
+		}
+		p := n.names.find(name)
+		var more []any
+		var err error
+		switch {
+		case p.meaning == wholeSchema && uri == "":
+			if m.value == nil {
+				continue
+			}
+			more, err = n.expand(op, m.value, p.uri)
+		case p.meaning == wholeSchema, p.meaning == unknownName:
+			continue
+		default:
+			more, err = n.pathed(op, p, m.value)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, more...)
+	}
+	return out, nil
+}
+
+func (n *normaliser) removeAll(uri string) ([]any, error) {
+	if uri == coreURI {
+		return nil, badRequest(invalidValue, "A user cannot be emptied. Use DELETE to remove it.")
+	}
+	var out []any
+	for _, each := range schema.ExtensionEnterpriseUser().Attributes {
+		out = append(out, operation("remove", enterpriseURI+":"+each.Name(), nil))
+	}
+	return out, nil
+}
+
+func operation(op, path string, value any) map[string]any {
+	o := map[string]any{"op": op, "path": path}
+	if value != nil {
+		o["value"] = value
+	}
+	return o
+}
+
+// pathed reads an operation on one attribute.
+func (n *normaliser) pathed(op string, p place, v any) ([]any, error) {
+	switch p.meaning {
+	case foreign, serverOwned, unknownName, wholeSchema:
+		return nil, nil
+	case resourceID:
+		if text, ok := v.(string); op == "remove" || !ok || text != n.id {
+			return nil, badRequest(mutability, "id cannot be changed.")
+		}
+		return nil, nil
+	case somePassword:
+		if op == "remove" {
+			return nil, nil // none is kept
+		}
+		return nil, n.heardPassword(v)
+	case someAttribute:
+	}
+	required := p.isActive() || p.attribute.Required()
+	if required && op == "remove" {
+		return nil, badRequest(invalidValue, p.canonical()+" cannot be removed. Replace it.")
+	}
+	if op == "remove" {
+		return n.remove(p, v)
+	}
+	value, err := cleanAt(p, v)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case value == nil && required:
+		return nil, badRequest(invalidValue, p.canonical()+" has no value. Send one.")
+	case p.isActive():
+		n.out.said = true
+	case p.attribute.Name() == "userName":
+		if text, _ := value.(string); strings.TrimSpace(text) == "" {
+			return nil, badRequest(invalidValue, "userName is empty. Every user needs one (RFC 7643 section 4.1.1).")
+		}
+	}
+	switch {
+	case value != nil:
+		return []any{operation(op, p.canonical(), value)}, nil
+	case op == "replace" || !p.attribute.MultiValued():
+		return n.remove(p, nil) // null and an empty list say that it has no value (RFC 7643 section 2.5)
+	default:
+		return nil, nil // nothing is added
+	}
+}
+
+// remove reads a removal. What goes without its value goes whole: an e-mail address that was cleared leaves no empty shell.
+func (n *normaliser) remove(p place, v any) ([]any, error) {
+	if p.filter != "" && p.sub == "value" {
+		p.sub = ""
+	}
+	if v == nil || p.filter != "" || p.sub != "" || !p.attribute.MultiValued() {
+		return []any{operation("remove", p.canonical(), nil)}, nil
+	}
+	value, err := clean(p.attribute, v) // Entra names what to remove by value ("Tutorial: Develop a SCIM endpoint")
+	if err != nil || value == nil {
+		return nil, err
+	}
+	return []any{operation("remove", p.canonical(), value)}, nil
+}
+
+// cleanAt reads a value for the place that an operation points at; nil means none.
+func cleanAt(p place, v any) (any, error) {
+	switch {
+	case p.sub != "":
+		def, _ := p.attribute.sub(p.sub)
+		value, err := cleanSimple(def, v, p.canonical())
+		if p.sub == "value" && value == "" {
+			value = nil // Entra clears a value so
+		}
+		return value, err
+	case p.filter != "":
+		list := several(v, p.attribute.hasValue())
+		switch {
+		case len(list) == 0:
+			return nil, nil
+		case len(list) > 1:
+			return nil, badRequest(invalidValue, p.canonical()+" takes one value.")
+		}
+		return cleanComplex(p.attribute, list[0])
+	default:
+		return clean(p.attribute, v)
+	}
+}
+
+// clean reads the value of a whole attribute; nil means that it has none.
+func clean(a attribute, v any) (any, error) {
+	switch {
+	case v == nil:
+		return nil, nil
+	case !a.complex():
+		return cleanSimple(a.CoreAttribute, v, a.Name())
+	case !a.MultiValued():
+		return cleanComplex(a, single(v, a.hasValue()))
+	}
+	list := several(v, a.hasValue())
+	if len(list) > maxValues {
+		return nil, badRequest(invalidValue, a.Name()+" has more than 1000 values.")
+	}
+	out := make([]any, 0, len(list))
+	for _, each := range list {
+		value, err := cleanComplex(a, each)
+		if err != nil {
+			return nil, err
+		}
+		if value != nil {
+			out = append(out, value)
+		}
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	onePrimary(out, -1)
+	return out, nil
+}
+
+func cleanComplex(a attribute, v any) (any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	o, ok := v.(object)
+	if !ok {
+		return nil, badRequest(invalidValue, a.Name()+" holds something that is not an object.")
+	}
+	out := map[string]any{}
+	for _, m := range o {
+		def, ok := a.sub(m.name)
+		if !ok || def.Mutability() == "readOnly" {
+			continue
+		}
+		value, err := cleanSimple(def, m.value, a.Name()+"."+def.Name())
+		if err != nil {
+			return nil, err
+		}
+		if value != nil {
+			out[def.Name()] = value
+		}
+	}
+	if value, ok := out["value"]; len(out) == 0 || ok && value == "" {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// cleanSimple reads one plain value. Only booleans are read from text; RFC 7643 section 2.3 gives every other type one form.
+func cleanSimple(def schema.CoreAttribute, v any, field string) (any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	if def.AttributeType() == "boolean" {
+		value, ok := truth(v)
+		if !ok {
+			return nil, badRequest(invalidValue, field+" is neither true nor false.")
+		}
+		return value, nil
+	}
+	value, refused := def.ValidateSingular(v)
+	if refused != nil {
+		return nil, badRequest(invalidValue, field+" is not "+article(def.AttributeType())+".")
+	}
+	return value, nil
+}
+
+func article(attributeType string) string {
+	switch attributeType {
+	case "string":
+		return "text"
+	case "binary":
+		return "base64 text"
+	case "reference":
+		return "the text of a URI"
+	default:
+		return "a " + attributeType
+	}
+}
+
+// writes reports whether the method carries a user in its body.
+func writes(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
+}
