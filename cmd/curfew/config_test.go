@@ -1,0 +1,459 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"curfew/revoke"
+	"curfew/targets"
+	"curfew/webhooks"
+)
+
+// canary stands in every secret of these tests, and nothing that Curfew prints may hold it.
+const canary = "c4nary-never-shown"
+
+var canarySettings = map[string]string{
+	"A_SECRET": canary + "-0123456789", "B_SECRET": canary + "-9876543210", "HOOK": "whsec_Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5IQ==",
+}
+
+func lookupIn(env map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+}
+
+// writeConfig puts text into a file of its own and returns its path.
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "curfew.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func loadText(t *testing.T, text string) (*Loaded, error) {
+	t.Helper()
+	return load(settingsInput{file: writeConfig(t, text), lookup: lookupIn(canarySettings)})
+}
+
+// everyKey lists the keys of the configuration as docs/configuration.md writes them.
+func everyKey() []string {
+	var out []string
+	var walk func(t reflect.Type, key string)
+	walk = func(t reflect.Type, key string) {
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		switch {
+		case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct && !isScalar(t.Elem()):
+			walk(t.Elem(), key+"[]")
+		case t.Kind() == reflect.Map:
+			walk(t.Elem(), key+".NAME")
+		case t.Kind() == reflect.Struct && !isScalar(t):
+			if key != "" && !strings.HasSuffix(key, "[]") && !strings.HasSuffix(key, ".NAME") {
+				out = append(out, key)
+			}
+			for name, f := range settingsOf(t) {
+				walk(f.Type, join(key, name))
+			}
+			for _, own := range typesOf(t) {
+				for name, f := range settingsOf(own) {
+					walk(f.Type, join(key, name))
+				}
+			}
+			return
+		}
+		if !strings.HasSuffix(key, "[]") && !strings.HasSuffix(key, ".NAME") {
+			out = append(out, key)
+		}
+	}
+	walk(reflect.TypeFor[Config](), "")
+	out = slices.DeleteFunc(out, func(k string) bool { return k == "" })
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// typesOf returns the settings of the types that a source or target can have.
+func typesOf(t reflect.Type) []reflect.Type {
+	var out []reflect.Type
+	switch t {
+	case reflect.TypeFor[sourceSettings]():
+		for _, each := range webhooks.Types() {
+			out = append(out, reflect.TypeOf(each.Settings))
+		}
+	case reflect.TypeFor[targetSettings]():
+		for _, each := range targets.Types() {
+			out = append(out, reflect.TypeOf(each.Settings))
+		}
+	}
+	return out
+}
+
+const (
+	someToken  = "tokens: [{name: a, scopes: [scim], secret: \"${A_SECRET}\", %s}]"
+	someSource = "sources: {okta: {type: okta, secrets: [\"${A_SECRET}\"], %s}}"
+	someTarget = "targets: {portal: {type: webhook, url: https://portal.example.edu/x, secret: \"${HOOK}\", %s}}"
+	someAlarm  = "alarms: [{type: webhook, url: https://chat.example.edu/x, %s}]"
+)
+
+// keyCases holds for each key a good setting, what `check` shows of it (empty: nothing is shown), and a bad one.
+var keyCases = map[string]struct{ good, key, shown, bad string }{
+	"include":                              {"include: [none.d/*.yaml]", "include[0]", "none.d/*.yaml", "include: {a: b}"},
+	"listen":                               {"listen: 0.0.0.0:80", "listen", "0.0.0.0:80", "listen: 8080"},
+	"public_url":                           {"public_url: https://c.example.edu/", "public_url", "https://c.example.edu", "public_url: c.example.edu"},
+	"database":                             {"database: \"postgres://u:${A_SECRET}@h/d\"", "database", "postgres://u:xxxxx@h/d", "database: mysql://h/d"},
+	"freshness":                            {"freshness: 2s", "freshness", "2s", "freshness: 2"},
+	"time_zone":                            {"time_zone: Europe/London", "time_zone", "Europe/London", "time_zone: London"},
+	"tokens":                               {"tokens: []", "", "", "tokens: {a: b}"},
+	"tokens[].name":                        {fmt.Sprintf(someToken, "strict: false"), "tokens[0].name", "a", "tokens: [{name: \"a b\", scopes: [scim], secret: \"${A_SECRET}\"}]"},
+	"tokens[].scopes":                      {fmt.Sprintf(someToken, "strict: false"), "tokens[0].scopes[0]", "scim", "tokens: [{name: a, scopes: [scm], secret: \"${A_SECRET}\"}]"},
+	"tokens[].secret":                      {fmt.Sprintf(someToken, "strict: false"), "tokens[0].secret", "[secret]", "tokens: [{name: a, scopes: [scim], secret: " + canary[:10] + "}]"},
+	"tokens[].secrets":                     {"tokens: [{name: a, scopes: [scim], secrets: [\"${A_SECRET}\", \"${B_SECRET}\"]}]", "tokens[0].secrets[1]", "[secret]", "tokens: [{name: a, scopes: [scim], secrets: [1234567890123456]}]"},
+	"tokens[].sha256":                      {"tokens: [{name: a, scopes: [scim], sha256: " + strings.Repeat("0f", 32) + "}]", "tokens[0].sha256", strings.Repeat("0f", 32), "tokens: [{name: a, scopes: [scim], sha256: abc}]"},
+	"tokens[].app":                         {fmt.Sprintf(someToken, "app: portal"), "tokens[0].app", "portal", "tokens: [{name: a, scopes: [sessions], secret: \"${A_SECRET}\"}]"},
+	"tokens[].org":                         {fmt.Sprintf(someToken, "org: north"), "tokens[0].org", "north", fmt.Sprintf(someToken, "org: \"\"")},
+	"tokens[].authority":                   {fmt.Sprintf(someToken, "authority: okta"), "tokens[0].authority", "okta", fmt.Sprintf(someToken, "authority: admin")},
+	"tokens[].ids":                         {fmt.Sprintf(someToken, "ids: okta"), "tokens[0].ids", "okta", fmt.Sprintf(someToken, "ids: [okta]")},
+	"tokens[].strict":                      {fmt.Sprintf(someToken, "strict: true"), "tokens[0].strict", "true", fmt.Sprintf(someToken, "strict: yes")},
+	"sources":                              {"sources: {}", "", "", "sources: []"},
+	"sources.NAME.type":                    {fmt.Sprintf(someSource, "org: main"), "sources.okta.type", "okta", "sources: {okta: {type: okat, secrets: [\"${A_SECRET}\"]}}"},
+	"sources.NAME.ids":                     {fmt.Sprintf(someSource, "ids: o2"), "sources.okta.ids", "o2", fmt.Sprintf(someSource, "ids: {}")},
+	"sources.NAME.authority":               {fmt.Sprintf(someSource, "authority: o2"), "sources.okta.authority", "o2", fmt.Sprintf(someSource, "authority: admin")},
+	"sources.NAME.org":                     {fmt.Sprintf(someSource, "org: north"), "sources.okta.org", "north", fmt.Sprintf(someSource, "org: \"a b\"")},
+	"sources.NAME.learn":                   {fmt.Sprintf(someSource, "learn: true"), "sources.okta.learn", "true", fmt.Sprintf(someSource, "learn: 1")},
+	"sources.NAME.rules":                   {fmt.Sprintf(someSource, "rules: {}"), "", "", fmt.Sprintf(someSource, "rules: {sunny: {cut: event}}")},
+	"sources.NAME.rules.NAME.cut":          {fmt.Sprintf(someSource, "rules: {locked: {cut: receipt}}"), "sources.okta.rules.locked.cut", "receipt", fmt.Sprintf(someSource, "rules: {locked: {cut: now}}")},
+	"sources.NAME.rules.NAME.block":        {fmt.Sprintf(someSource, "rules: {locked: {block: set}}"), "sources.okta.rules.locked.block", "set", fmt.Sprintf(someSource, "rules: {locked: {block: yes}}")},
+	"sources.NAME.max_body":                {fmt.Sprintf(someSource, "max_body: 2MiB"), "sources.okta.max_body", "2097152", fmt.Sprintf(someSource, "max_body: 2 MB")},
+	"sources.NAME.insecure_transport_only": {fmt.Sprintf(someSource, "insecure_transport_only: true"), "sources.okta.insecure_transport_only", "true", fmt.Sprintf(someSource, "insecure_transport_only: maybe")},
+	"sources.NAME.secrets":                 {fmt.Sprintf(someSource, "org: main"), "sources.okta.secrets[0]", "[secret]", "sources: {okta: {type: okta, secrets: [12345678901234567890]}}"},
+	"sources.NAME.header":                  {fmt.Sprintf(someSource, "header: X-Okta"), "sources.okta.header", "X-Okta", fmt.Sprintf(someSource, "header: \"no header\"")},
+	"targets":                              {"targets: {}", "", "", "targets: portal"},
+	"targets.NAME.type":                    {fmt.Sprintf(someTarget, "org: main"), "targets.portal.type", "webhook", "targets: {portal: {type: webhok}}"},
+	"targets.NAME.url":                     {fmt.Sprintf(someTarget, "org: main"), "targets.portal.url", "https://portal.example.edu/x", "targets: {portal: {type: webhook, url: ftp://x, secret: \"${HOOK}\"}}"},
+	"targets.NAME.org":                     {fmt.Sprintf(someTarget, "org: north"), "targets.portal.org", "north", fmt.Sprintf(someTarget, "org: []")},
+	"targets.NAME.insecure":                {fmt.Sprintf(someTarget, "insecure: true"), "targets.portal.insecure", "true", fmt.Sprintf(someTarget, "insecure: \"true\"")},
+	"targets.NAME.rate":                    {fmt.Sprintf(someTarget, "rate: 10/s"), "targets.portal.rate", "10/s", fmt.Sprintf(someTarget, "rate: 10")},
+	"targets.NAME.concurrency":             {fmt.Sprintf(someTarget, "concurrency: 3"), "targets.portal.concurrency", "3", fmt.Sprintf(someTarget, "concurrency: 1.5")},
+	"targets.NAME.recheck":                 {fmt.Sprintf(someTarget, "recheck: 15m"), "targets.portal.recheck", "15m0s", fmt.Sprintf(someTarget, "recheck: often")},
+	"targets.NAME.secret":                  {fmt.Sprintf(someTarget, "org: main"), "targets.portal.secret", "[secret]", "targets: {portal: {type: webhook, url: https://portal.example.edu/x, secret: " + canary + "}}"},
+	"targets.NAME.secrets":                 {"targets: {portal: {type: webhook, url: https://portal.example.edu/x, secrets: [\"${HOOK}\"]}}", "targets.portal.secrets[0]", "[secret]", "targets: {portal: {type: webhook, url: https://portal.example.edu/x, secrets: " + canary + "}}"},
+	"brake":                                {"brake: off", "brake", "off", "brake: on"},
+	"brake.users":                          {"brake: {users: 7}", "brake.users", "7", "brake: {users: 1.5}"},
+	"brake.percent":                        {"brake: {percent: 7}", "brake.percent", "7", "brake: {percent: 101}"},
+	"brake.window":                         {"brake: {window: 7m}", "brake.window", "7m0s", "brake: {window: 0s}"},
+	"brake.hour":                           {"brake: {hour: 7}", "brake.hour", "7", "brake: {hour: \"7\"}"},
+	"brake.day":                            {"brake: {day: 7}", "brake.day", "7", "brake: {day: 0}"},
+	"brake.spare":                          {"brake: {spare: 7/min}", "brake.spare", "7/min", "brake: {spare: 7}"},
+	"brake.spare_day":                      {"brake: {spare_day: 7}", "brake.spare_day", "7", "brake: {spare_day: many}"},
+	"brake.wait":                           {"brake: {wait: never}", "brake.wait", "never", "brake: {wait: 1.5}"},
+	"break_glass":                          {"break_glass: []", "", "", "break_glass: {}"},
+	"break_glass[].iss":                    {"", "", "", "break_glass: [{iss: https://id.example.edu, sub: root}]"},
+	"break_glass[].sub":                    {"", "", "", "break_glass: [{iss: https://id.example.edu}]"},
+	"approvals":                            {"approvals: 2", "approvals", "2", "approvals: 1.5"},
+	"logout":                               {"logout: everywhere", "logout", "everywhere", "logout: all"},
+	"forward_auth":                         {"forward_auth: {}", "", "", "forward_auth: session"},
+	"forward_auth.cookie":                  {"forward_auth: {cookie: sid}", "forward_auth.cookie", "sid", "forward_auth: {cookie: \"a;b\"}"},
+	"sign_in":                              {"sign_in: {}", "", "", "sign_in: []"},
+	"sign_in.issuer":                       {"sign_in: {issuer: https://id.example.edu}", "sign_in.issuer", "https://id.example.edu", "sign_in: {issuer: id}"},
+	"sign_in.client_id":                    {"sign_in: {client_id: 00123}", "sign_in.client_id", "00123", "sign_in: {client_id: {}}"},
+	"sign_in.client_secret":                {"sign_in: {client_secret: \"${A_SECRET}\"}", "sign_in.client_secret", "[secret]", "sign_in: {client_secret: 0123}"},
+	"sign_in.roles":                        {"sign_in: {roles: {}}", "", "", "sign_in: {roles: admin}"},
+	"sign_in.roles.claim":                  {"sign_in: {roles: {claim: groups}}", "sign_in.roles.claim", "groups", "sign_in: {roles: {claim: }}"},
+	"sign_in.roles.admin":                  {"sign_in: {roles: {admin: [a]}}", "sign_in.roles.admin[0]", "a", "sign_in: {roles: {admin: a}}"},
+	"sign_in.roles.approver":               {"sign_in: {roles: {approver: [a]}}", "sign_in.roles.approver[0]", "a", "sign_in: {roles: {approver: a}}"},
+	"sign_in.roles.operator":               {"sign_in: {roles: {operator: [a]}}", "sign_in.roles.operator[0]", "a", "sign_in: {roles: {operator: a}}"},
+	"sign_in.roles.auditor":                {"sign_in: {roles: {auditor: [a]}}", "sign_in.roles.auditor[0]", "a", "sign_in: {roles: {auditor: a}}"},
+	"sign_in.roles.viewer":                 {"sign_in: {roles: {viewer: [a]}}", "sign_in.roles.viewer[0]", "a", "sign_in: {roles: {viewer: a}}"},
+	"alarms":                               {"alarms: []", "", "", "alarms: mail"},
+	"alarms[].type":                        {fmt.Sprintf(someAlarm, ""), "alarms[0].type", "webhook", "alarms: [{type: pager}]"},
+	"alarms[].url":                         {"alarms: [{type: webhook, url: \"https://chat.example.edu/x?key=${A_SECRET}\"}]", "alarms[0].url", "[${A_SECRET}]", "alarms: [{type: webhook}]"},
+	"alarms[].secret":                      {fmt.Sprintf(someAlarm, "secret: \"${A_SECRET}\""), "alarms[0].secret", "[secret]", fmt.Sprintf(someAlarm, "secret: 123")},
+	"alarms[].to":                          {"alarms: [{type: mail, to: [soc@example.edu]}]\nmail: {smtp: mail.example.edu:25, from: c@example.edu}", "alarms[0].to[0]", "soc@example.edu", "alarms: [{type: mail}]"},
+	"mail":                                 {"mail: {}", "", "", "mail: host:25"},
+	"mail.smtp":                            {"mail: {smtp: mail.example.edu:25}", "mail.smtp", "mail.example.edu:25", "mail: {smtp: mail.example.edu}"},
+	"mail.from":                            {"mail: {from: c@example.edu}", "mail.from", "c@example.edu", "mail: {from: [a]}"},
+	"mail.user":                            {"mail: {user: 007}", "mail.user", "007", "mail: {user: \" \"}"},
+	"mail.password":                        {"mail: {password: \"${A_SECRET}\"}", "mail.password", "[secret]", "mail: {password: \"${NO_SUCH}\"}"},
+	"notify":                               {"notify: {}", "", "", "notify: true"},
+	"notify.signed_out":                    {"notify: {signed_out: true}", "notify.signed_out", "true", "notify: {signed_out: \"true\"}"},
+	"notify.new_device":                    {"notify: {new_device: true}", "notify.new_device", "true", "notify: {new_device: 1}"},
+	"embed":                                {"embed: https://portal.example.edu", "embed", "https://portal.example.edu", "embed: https://portal.example.edu/path"},
+	"password_url":                         {"password_url: https://id.example.edu/p?" + canary, "password_url", "https://id.example.edu/p?[hidden]", "password_url: https://u:p@id.example.edu"},
+	"tls":                                  {"tls: {}", "", "", "tls: {cert: x.pem}"},
+	"tls.cert":                             {"", "", "", "tls: {cert: nowhere.pem, key: nowhere.key}"},
+	"tls.key":                              {"", "", "", "tls: {key: nowhere.key}"},
+	"trusted_proxies":                      {"trusted_proxies: [10.1.2.3/8]", "trusted_proxies[0]", "10.0.0.0/8", "trusted_proxies: [ten]"},
+	"log":                                  {"log: {}", "", "", "log: info"},
+	"log.format":                           {"log: {format: json}", "log.format", "json", "log: {format: xml}"},
+	"log.level":                            {"log: {level: debug}", "log.level", "debug", "log: {level: loud}"},
+	"metrics":                              {"metrics: {}", "", "", "metrics: open"},
+	"metrics.open":                         {"metrics: {open: true}", "metrics.open", "true", "metrics: {open: 1}"},
+}
+
+func TestEveryKeyHasACase(t *testing.T) {
+	t.Parallel()
+	for _, key := range everyKey() {
+		if _, ok := keyCases[key]; !ok {
+			t.Errorf("key %s has no case in keyCases: add one that is good and one that is bad", key)
+		}
+	}
+	for key := range keyCases {
+		if !slices.Contains(everyKey(), key) {
+			t.Errorf("keyCases has %s, which is no key", key)
+		}
+	}
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	for key, c := range keyCases {
+		t.Run(key, func(t *testing.T) {
+			t.Parallel()
+			if c.good != "" {
+				loaded, err := loadText(t, c.good)
+				if err != nil {
+					t.Fatalf("%s: got %v, want no error", c.good, err)
+				}
+				found := c.key == ""
+				for _, s := range loaded.Effective() {
+					if strings.Contains(s.Value+s.Origin, canary) {
+						t.Errorf("%s: %s shows a secret", c.good, s.Key)
+					}
+					if s.Key == c.key {
+						found = true
+						if s.Value != c.shown || !strings.Contains(s.Origin, "curfew.yaml:1:") {
+							t.Errorf("%s: shown as %q from %q, want %q from line 1", c.good, s.Value, s.Origin, c.shown)
+						}
+					}
+				}
+				if !found {
+					t.Errorf("%s: %s is not shown", c.good, c.key)
+				}
+				if text := strings.Join(loaded.Warnings, "\n"); strings.Contains(text, canary) {
+					t.Errorf("a warning shows a secret: %s", text)
+				}
+			}
+			_, err := loadText(t, c.bad)
+			bad, ok := errors.AsType[badConfig](err)
+			if !ok {
+				t.Fatalf("%s: got %v, want a mistake", c.bad, err)
+			}
+			for _, p := range bad {
+				if p.at.line == 0 || p.what == "" || p.example == "" || strings.Contains(p.String(), canary) {
+					t.Errorf("%s: %q lacks place, problem or example, or shows a secret", c.bad, p)
+				}
+			}
+		})
+	}
+}
+
+func TestNothingIsConfiguredByDefault(t *testing.T) {
+	t.Parallel()
+	loaded, err := loadText(t, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(loaded.Warnings) != 0 || len(loaded.Tokens) != 0 || loaded.Listen != "127.0.0.1:8080" || loaded.PublicURL != "http://127.0.0.1:8080" {
+		t.Errorf("got warnings %q, %d tokens, listen %s, public_url %s", loaded.Warnings, len(loaded.Tokens), loaded.Listen, loaded.PublicURL)
+	}
+}
+
+func TestVariablesAndFlagsComeOverTheFile(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"CURFEW_BRAKE_WAIT": "2h", "CURFEW_LISTEN": "127.0.0.1:2", "CURFEW_NOTHING": "x", "CURFEW_SIGN_IN_CLIENT_SECRET": canary, "REF": "https://from.example.edu"}
+	in := settingsInput{
+		file:   writeConfig(t, "listen: 127.0.0.1:1\nbrake: {wait: 3h}\npublic_url: https://file.example.edu\n"),
+		lookup: lookupIn(env), flags: map[string]string{"listen": "127.0.0.1:3", "public-url": "${REF}", "brake-users": "9"},
+	}
+	loaded, err := load(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][2]string{
+		"listen": {"127.0.0.1:3", "--listen"}, "brake.wait": {"2h0m0s", "CURFEW_BRAKE_WAIT"}, "brake.users": {"9", "--brake-users"},
+		"public_url": {"[${REF}]", "--public-url from ${REF}"}, "sign_in.client_secret": {"[secret]", "CURFEW_SIGN_IN_CLIENT_SECRET"},
+	}
+	for _, s := range loaded.Effective() {
+		if w, ok := want[s.Key]; ok {
+			if s.Value != w[0] || s.Origin != w[1] {
+				t.Errorf("%s: got %q from %q, want %q from %q", s.Key, s.Value, s.Origin, w[0], w[1])
+			}
+			delete(want, s.Key)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("not shown: %v", want)
+	}
+}
+
+func TestSecretsOnTheCommandLineAreRefused(t *testing.T) {
+	t.Parallel()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(canary+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for flag, text := range map[string]string{"sign-in-client-secret": canary, "mail-password": canary, "database": "postgres://u:" + canary + "@h/d"} {
+		_, err := load(settingsInput{file: writeConfig(t, ""), lookup: lookupIn(nil), flags: map[string]string{flag: text}})
+		if err == nil || strings.Contains(err.Error(), canary) {
+			t.Errorf("--%s with a secret in it: got %v, want a refusal that does not show it", flag, err)
+		}
+	}
+	loaded, err := load(settingsInput{file: writeConfig(t, ""), lookup: lookupIn(canarySettings), flags: map[string]string{
+		"sign-in-client-secret": "${A_SECRET}", "mail-password": "file:" + secret,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := loaded.SignIn.ClientSecret.Reveal(); got != canarySettings["A_SECRET"] {
+		t.Errorf("client secret by ${A_SECRET}: got another value")
+	}
+	if got := loaded.Mail.Password.Reveal(); got != canary {
+		t.Errorf("password by file: got another value, want the file's without its line end")
+	}
+}
+
+func TestAllMistakesAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := loadText(t, `listne: x
+tokens:
+  - {name: a, scopes: [scim], secret: `+canary[:12]+`}
+  - {name: a, scopes: [sessions], secret: "${A_SECRET}"}
+approvals: 1.5
+log: {level: loud}
+log: {level: info}
+sources: {x: {type: okta, secrets: ["${UNSET_HERE}"], colour: red}}
+--- 
+second: document
+`)
+	bad, ok := errors.AsType[badConfig](err)
+	if !ok {
+		t.Fatalf("got %v, want mistakes", err)
+	}
+	var lines []int
+	for _, p := range bad {
+		lines = append(lines, p.at.line)
+		if strings.Contains(p.String(), canary[:12]) {
+			t.Errorf("%q shows a secret", p)
+		}
+	}
+	for _, line := range []int{1, 3, 4, 5, 6, 7, 8, 10} {
+		if !slices.Contains(lines, line) {
+			t.Errorf("line %d has a mistake that is not reported; got lines %v:\n%v", line, lines, err)
+		}
+	}
+	if !strings.Contains(err.Error(), "did you mean listen?") || !strings.Contains(err.Error(), "UNSET_HERE") {
+		t.Errorf("want the near key and the unset variable named, got:\n%v", err)
+	}
+}
+
+func TestBrokenYAMLShowsNoLine(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"a: [" + canary, "a: b\n  c: " + canary, "\"" + canary, "- " + canary, canary, "a: &x " + canary + "\nb: *x", "? " + canary, "a: !!int " + canary, "\t" + canary, "a: {b: " + canary,
+		"tokens: [{name: a, scopes: [scim], secret: {" + canary + ": 1}}]", "<<: " + canary,
+	} {
+		_, err := loadText(t, text)
+		if err == nil || strings.Contains(err.Error(), canary) {
+			t.Errorf("%q: got %v, want a mistake that shows nothing of the file", text, err)
+		}
+	}
+}
+
+func TestIncludes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("curfew.yaml", "include: conf.d/*.yaml\nlogout: everywhere\ntokens: [{name: a, scopes: [scim], secret: \"file:a.secret\"}]\n")
+	write("a.secret", canary+"-in-a-file\n")
+	write("conf.d/10.yaml", "tokens: [{name: b, scopes: [scim], secret: \"file:b.secret\"}]\nlisten: 127.0.0.1:1\n")
+	write("conf.d/b.secret", canary+"-beside-it")
+	in := settingsInput{file: filepath.Join(dir, "curfew.yaml"), lookup: lookupIn(nil)}
+	loaded, err := load(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(loaded.Tokens) != 2 || loaded.Listen != "127.0.0.1:1" || loaded.Tokens[1].Secret.Reveal() != canary+"-beside-it" {
+		t.Errorf("got %d tokens, listen %s: want those of both files, and file: beside the file that says it", len(loaded.Tokens), loaded.Listen)
+	}
+	write("conf.d/20.yaml", "logout: session\ninclude: x\n")
+	if _, err = load(in); err == nil || !strings.Contains(err.Error(), "in an included file") {
+		t.Errorf("an included file that includes: got %v, want a mistake", err)
+	}
+	write("conf.d/20.yaml", "logout: session\n")
+	if _, err = load(in); err == nil || !strings.Contains(err.Error(), "in another file too") {
+		t.Errorf("a setting in two files: got %v, want a mistake", err)
+	}
+}
+
+func TestUnbuiltTypesAreWarnings(t *testing.T) {
+	t.Parallel()
+	loaded, err := loadText(t, "sources: {hr: {type: bamboohr, secrets: [\"${A_SECRET}\"]}}\ntargets: {lms: {type: canvas, url: https://canvas.example.edu, token: \"${A_SECRET}\", rate: 10/s}}\nbrake: {users: 9}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"source hr", "target lms", "brake is set"} {
+		if !strings.Contains(strings.Join(loaded.Warnings, "\n"), want) {
+			t.Errorf("got warnings %q, want one about %s", loaded.Warnings, want)
+		}
+	}
+	if !slices.Equal(loaded.Unbuilt, []string{"sources.hr", "targets.lms"}) {
+		t.Errorf("unbuilt: got %q", loaded.Unbuilt)
+	}
+}
+
+func TestRulesOfASource(t *testing.T) {
+	t.Parallel()
+	loaded, err := loadText(t, fmt.Sprintf(someSource, "learn: false, rules: {locked: {cut: receipt, block: set}, deactivated: {block: keep}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := loaded.Sources["okta"].source("okta")
+	if got, want := src.Rule(revoke.Locked), (revoke.Rule{Cut: revoke.AtReceipt, Block: revoke.SetBlock, Class: revoke.ClassLocked}); got != want {
+		t.Errorf("locked: got %+v, want %+v", got, want)
+	}
+	if got := src.Rule(revoke.Deactivated); got.Block != revoke.Keep || got.Cut != revoke.AtEvent {
+		t.Errorf("deactivated: got %+v, want its cut and no block", got)
+	}
+	if src.Learns {
+		t.Error("learn: false, and the source learns")
+	}
+}
+
+var docRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
+
+func TestEveryKeyIsDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for _, m := range docRow.FindAllStringSubmatch(string(page), -1) {
+		rows = append(rows, m[1])
+	}
+	for _, key := range everyKey() {
+		if !slices.Contains(rows, key) {
+			t.Errorf("docs/configuration.md has no row for %s", key)
+		}
+	}
+	for _, row := range rows {
+		if !slices.Contains(everyKey(), row) {
+			t.Errorf("docs/configuration.md has a row for %s, which is no key", row)
+		}
+	}
+}

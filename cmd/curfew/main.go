@@ -1,0 +1,124 @@
+// Command curfew ends sessions and device tokens the moment a person may no longer hold them. See README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes (DESIGN section 6, Commands).
+const (
+	exitDone     = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitNotFound = 3
+	exitRefused  = 4
+)
+
+// exitError is an error with the code that it ends the program with.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string { return e.err.Error() }
+func (e exitError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error {
+	return exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// commands is the command line: noun, then verb.
+type commands struct {
+	Config string `placeholder:"FILE" help:"The settings file; curfew.yaml where it stands, when this is not given."`
+	JSON   bool   `name:"json" help:"Write data as JSON."`
+
+	Serve   serveCommand   `cmd:"" help:"Run the server."`
+	Check   checkCommand   `cmd:"" help:"Check the configuration and show what holds, without secrets."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database to this version's schema, and stop."`
+	Token   tokenCommand   `cmd:"" help:"Make a bearer token and the line for the configuration."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// shell is what a command works with beside its own flags.
+type shell struct {
+	in       io.Reader
+	out, err io.Writer
+	terminal bool // out is one, so that secrets may be shown
+	lookup   func(string) (string, bool)
+	config   string
+	json     bool
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	code := run(ctx, os.Args[1:], shell{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, terminal: isTerminal(os.Stdout), lookup: environment(),
+	})
+	stop()
+	os.Exit(code)
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// run carries out one command line and returns the program's exit code.
+func run(ctx context.Context, args []string, sh shell) int {
+	var cli commands
+	settings := newSettingFlags()
+	cli.Serve.Plugins, cli.Check.Plugins, cli.Migrate.Plugins = kong.Plugins{settings.flags}, kong.Plugins{settings.flags}, kong.Plugins{settings.flags}
+	ended := -1
+	parser, err := kong.New(&cli,
+		kong.Name("curfew"), kong.Description(aboutCurfew), kong.Writers(sh.out, sh.err),
+		kong.Vars{"scopes": strings.Join(scopes, ", ")},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.Exit(func(code int) { ended = code }),
+	)
+	if err != nil {
+		return complain(sh, exitError{exitFailed, err})
+	}
+	parsed, err := parser.Parse(args)
+	switch {
+	case ended >= 0:
+		return ended
+	case err != nil:
+		return complain(sh, usage("%w\nwhat there is: curfew --help", err))
+	}
+	sh.config, sh.json = cli.Config, cli.JSON
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(&sh, settings); err != nil {
+		return complain(sh, err)
+	}
+	return exitDone
+}
+
+const aboutCurfew = `Ends every session and device token of a person the moment an identity provider, an HR system or a security tool says so.
+
+  curfew serve                                    run with what the settings file says
+  curfew token portal --scope sessions            a token for an application
+  curfew user show sally@example.edu              who is that, and what is alive
+  curfew revoke --user sally@example.edu --reason "lost her phone"
+
+Exit codes: 0 done, 1 failed, 2 used wrongly, 3 not found, 4 refused or needs approval.`
+
+func complain(sh shell, err error) int {
+	if _, ok := errors.AsType[badConfig](err); ok {
+		_, _ = fmt.Fprintf(sh.err, "%v\n", err)
+		return exitFailed
+	}
+	_, _ = fmt.Fprintf(sh.err, "curfew: %v\n", err)
+	if e, ok := errors.AsType[exitError](err); ok {
+		return e.code
+	}
+	return exitFailed
+}
