@@ -151,3 +151,8 @@ func (m *Memory) AllUsers() []revoke.Person {
 func byDelivery(a, b revoke.Delivery) int {
 	return cmp.Or(a.Revocation.Compare(b.Revocation), cmp.Compare(a.Target, b.Target))
 }
+
+// Journal returns the change log and the audit log.
+func (m *Memory) Journal(context.Context) ([]revoke.Change, []revoke.AuditEntry, error) {
+	return m.Changes(), m.Audit(), nil
+}

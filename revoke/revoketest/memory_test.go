@@ -100,3 +100,8 @@ func TestClock(t *testing.T) {
 		t.Errorf("two instants in a row are %d and %d while the clock shows %d, want each later", a, b, c.Now())
 	}
 }
+
+func TestMemoryStore(t *testing.T) {
+	t.Parallel()
+	revoketest.RunStore(t, func(*testing.T) revoke.Store { return revoketest.NewMemory() })
+}

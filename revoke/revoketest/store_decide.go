@@ -157,8 +157,8 @@ func needNewest(b *bench) {
 		{Org: org, Kind: revoke.ScopeKindOf, Key: string(revoke.API)}:    0,
 		{Org: org, Kind: revoke.ScopeApp, Key: "canvas"}:                 300,
 		{Org: org, Kind: revoke.ScopeApp, Key: "nothing"}:                0,
-		device:                           300,
-		revoke.DeviceScope(org, b.id()):  0,
+		device:                          300,
+		revoke.DeviceScope(org, b.id()): 0,
 	}
 	need := revoke.Need{}
 	for scope := range want {

@@ -1,0 +1,178 @@
+package revoketest
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"curfew/revoke"
+)
+
+// resourcesContract is about what directories wrote over SCIM.
+func resourcesContract() map[string]func(*bench) {
+	return map[string]func(*bench){"resource": resourceRow, "filters": resourceFilters, "pages of resources": resourcePages}
+}
+
+// resource returns a resource of authority okta-scim that answers to its name. It is not written.
+func (b *bench) resource(user revoke.ID, name string) revoke.Resource {
+	return revoke.Resource{
+		ID: b.id(), Org: org, Authority: "okta-scim", Type: "User", User: user, UserName: name, Active: true, Named: true,
+		Profile: json.RawMessage(`{"userName":"x"}`), Version: 1, CreatedAt: b.now(), UpdatedAt: b.now(),
+	}
+}
+
+func resourceRow(b *bench) {
+	u := b.person()
+	r := b.resource(u.ID, "Sally@Example.edu")
+	r.ExternalID, r.RefusedAt, r.Version = "00U1", 77, 5
+	r.Emails = []revoke.ResourceEmail{{Type: "Work", Value: "Sally@Example.edu"}, {Value: "s@home.example"}}
+	r.Profile = json.RawMessage(`{"name": {"givenName": "Sälly \u0000"},  "b": [1, 2.50, null]}`)
+	steps := []revoke.Resource{
+		r,
+		with(r, func(r *revoke.Resource) {
+			r.Active, r.Named, r.RefusedAt, r.Version, r.UpdatedAt, r.Emails, r.UserName = false, false, 0, 6, r.UpdatedAt+9, nil, "Sue"
+		}),
+		with(r, func(r *revoke.Resource) {
+			r.Version, r.ExternalID, r.Emails = 7, "", []revoke.ResourceEmail{{Value: "new@example.edu"}}
+		}),
+	}
+	for i, want := range steps {
+		b.write(revoke.Effects{Resources: []revoke.Resource{want}})
+		got, err := b.store.Resource(b.deadline(), org, "okta-scim", r.ID)
+		if err != nil {
+			b.Fatalf("read the resource after write %d: %v", i, err)
+		}
+		b.same(fmt.Sprintf("resource after write %d", i), got, want)
+		b.same(fmt.Sprintf("resource in the facts after write %d", i), b.facts(revoke.Need{Resources: []revoke.ID{r.ID}}).Resources, map[revoke.ID]revoke.Resource{r.ID: want})
+	}
+	ask := func(what, org, authority string, id revoke.ID) {
+		if _, err := b.store.Resource(b.deadline(), org, authority, id); !errors.Is(err, revoke.ErrNotFound) {
+			b.Errorf("resource %s: got %v, want %v", what, err, revoke.ErrNotFound)
+		}
+	}
+	ask("of another authority", org, "other", r.ID)
+	ask("of another org", "other", "okta-scim", r.ID)
+	ask("that nobody made", org, "okta-scim", b.id())
+	b.write(revoke.Effects{Resources: []revoke.Resource{with(r, func(r *revoke.Resource) { r.DeletedAt = 99 })}})
+	ask("that is deleted", org, "okta-scim", r.ID)
+}
+
+// resources asks for a page and fails on an error.
+func (b *bench) resources(q revoke.ResourceQuery) ([]revoke.Resource, int) {
+	b.Helper()
+	q.Org, q.Authority, q.Type = org, "okta-scim", "User"
+	got, n, err := b.store.Resources(b.deadline(), q)
+	if err != nil {
+		b.Fatalf("resources by %+v: %v", q, err)
+	}
+	return got, n
+}
+
+func resourceFilters(b *bench) {
+	u := b.person()
+	mail := func(kind, value string) revoke.ResourceEmail { return revoke.ResourceEmail{Type: kind, Value: value} }
+	sally := with(b.resource(u.ID, "Sally@Example.edu"), func(r *revoke.Resource) {
+		r.ExternalID, r.Emails = "X-1", []revoke.ResourceEmail{mail("work", "Sally@Example.edu"), mail("home", "s@home.example")}
+	})
+	bob := with(b.resource(u.ID, "bob"), func(r *revoke.Resource) {
+		r.ExternalID, r.Emails = "x-1", []revoke.ResourceEmail{mail("work", "s@home.example"), mail("Work", "bob@example.edu")}
+		r.Active, r.CreatedAt = false, r.CreatedAt+10
+	})
+	unnamed := with(b.resource(u.ID, "bob"), func(r *revoke.Resource) { r.Named, r.Active, r.CreatedAt = false, false, r.CreatedAt+20 })
+	gone := with(b.resource(u.ID, "gone"), func(r *revoke.Resource) { r.DeletedAt = 5 })
+	elsewhere := []revoke.Resource{
+		with(b.resource(u.ID, "bob"), func(r *revoke.Resource) { r.Authority = "other" }),
+		with(b.resource(u.ID, "bob"), func(r *revoke.Resource) { r.Org = "other" }),
+		with(b.resource(u.ID, "bob"), func(r *revoke.Resource) { r.Type = "Group" }),
+	}
+	b.write(revoke.Effects{Resources: append(elsewhere, sally, bob, unnamed, gone)})
+	is := func(pairs ...string) (f revoke.Filter) {
+		for pair := range slices.Chunk(pairs, 2) {
+			f = append(f, revoke.Condition{Attribute: pair[0], Value: pair[1]})
+		}
+		return f
+	}
+	cases := []struct {
+		filter revoke.Filter
+		want   []revoke.Resource
+	}{
+		{nil, []revoke.Resource{sally, bob, unnamed}},
+		{is("id", sally.ID.String()), []revoke.Resource{sally}},
+		{is("id", gone.ID.String()), nil},
+		{is("id", elsewhere[0].ID.String()), nil},
+		{is("id", "not an id"), nil},
+		{is("id", ""), nil},
+		{is("userName", "sALLY@example.EDU"), []revoke.Resource{sally}},
+		{is("userName", "bob"), []revoke.Resource{bob}},
+		{is("userName", "gone"), nil},
+		{is("userName", "bo"), nil},
+		{is("userName", ""), nil},
+		{is("externalId", "X-1"), []revoke.Resource{sally}},
+		{is("externalId", "x-1"), []revoke.Resource{bob}},
+		{is("emails.value", "S@HOME.example"), []revoke.Resource{sally, bob}},
+		{is("emails.type", "WORK"), []revoke.Resource{sally, bob}},
+		{is("emails.type", "home"), []revoke.Resource{sally}},
+		{is("emails.type", "work", "emails.value", "s@home.example"), []revoke.Resource{bob}},
+		{is("emails.value", "s@home.example", "emails.type", "home"), []revoke.Resource{sally}},
+		{is("emails.value", "s@home.example", "emails.value", "sally@example.edu"), nil},
+		{is("userName", "bob", "externalId", "x-1", "emails.type", "work", "id", bob.ID.String()), []revoke.Resource{bob}},
+		{is("userName", "bob", "externalId", "X-1"), nil},
+		{is("userName", "bob", "emails.value", "nobody"), nil},
+	}
+	for _, c := range cases {
+		got, n := b.resources(revoke.ResourceQuery{Filter: c.filter, Limit: 100})
+		b.same(fmt.Sprintf("resources by %v", c.filter), got, c.want)
+		if n != len(c.want) {
+			b.Errorf("number of resources by %v: got %d, want %d", c.filter, n, len(c.want))
+		}
+	}
+	for _, value := range odd() {
+		r := with(b.resource(u.ID, value), func(r *revoke.Resource) {
+			r.ExternalID, r.Emails = value, []revoke.ResourceEmail{mail("odd", value)}
+		})
+		b.write(revoke.Effects{Resources: []revoke.Resource{r}})
+		for _, filter := range []revoke.Filter{is("externalId", value), is("userName", value, "id", r.ID.String()), is("emails.value", strings.Clone(value), "emails.type", "odd", "externalId", value)} {
+			got, _ := b.resources(revoke.ResourceQuery{Filter: filter, Limit: 100})
+			b.same(fmt.Sprintf("resources by %v", filter), got, []revoke.Resource{r})
+		}
+	}
+}
+
+func resourcePages(b *bench) {
+	u := b.person()
+	var all []revoke.Resource
+	for i := range 17 { // made in threes at the same instant
+		r := b.resource(u.ID, fmt.Sprintf("p%d", i))
+		r.CreatedAt = revoke.Instant(1000 + i/3)
+		r.Emails = []revoke.ResourceEmail{{Type: "work", Value: "same"}, {Type: "home", Value: "same"}}
+		all = append(all, r)
+	}
+	b.write(revoke.Effects{Resources: all})
+	slices.SortFunc(all, func(x, y revoke.Resource) int {
+		return cmp.Or(cmp.Compare(x.CreatedAt, y.CreatedAt), x.ID.Compare(y.ID))
+	})
+	for _, filter := range []revoke.Filter{nil, {{Attribute: "emails.value", Value: "Same"}}} {
+		for _, limit := range []int{1, 2, 5, 17, 100} {
+			var got []revoke.Resource
+			for offset := 0; offset < len(all)+limit; offset += limit {
+				rows, n := b.resources(revoke.ResourceQuery{Filter: filter, Offset: offset, Limit: limit})
+				if n != len(all) {
+					b.Errorf("number of resources from %d by %d: got %d, want %d", offset, limit, n, len(all))
+				}
+				got = append(got, rows...)
+			}
+			b.same(fmt.Sprintf("resources by %v, %d at a time", filter, limit), got, all)
+		}
+		rows, n := b.resources(revoke.ResourceQuery{Filter: filter})
+		if len(rows) != 0 || n != len(all) {
+			b.Errorf("resources with limit 0: got %d of %d, want none of %d", len(rows), n, len(all))
+		}
+		rows, n = b.resources(revoke.ResourceQuery{Filter: filter, Offset: 1 << 40, Limit: 10})
+		if len(rows) != 0 || n != len(all) {
+			b.Errorf("resources far beyond the end: got %d of %d, want none of %d", len(rows), n, len(all))
+		}
+	}
+}
