@@ -83,21 +83,39 @@ type worker struct {
 }
 
 func (w *worker) run(ctx context.Context) {
+	free, ended := perTarget, make(chan struct{}, perTarget)
 	for ctx.Err() == nil {
+		for range len(ended) {
+			<-ended
+			free++
+		}
+		if free == 0 { // one slow person holds one place, not the next person
+			select {
+			case <-ended:
+				free++
+			case <-ctx.Done():
+			}
+			continue
+		}
 		now := w.Clock.Now()
-		owed, err := w.Queue.Claim(ctx, w.name, perTarget, now, now.Add(leaseFor), NewID(now))
+		owed, err := w.Queue.Claim(ctx, w.name, free, now, now.Add(leaseFor), NewID(now))
 		if err != nil && ctx.Err() == nil {
 			w.Log.Warn("deliveries cannot be read", "target_id", w.name, "err", err)
 		}
+		for _, o := range owed {
+			free--
+			go func() {
+				w.deliver(context.WithoutCancel(ctx), o)
+				ended <- struct{}{}
+			}()
+		}
 		if len(owed) == 0 {
 			w.wait(ctx, now)
-			continue
 		}
-		var calls sync.WaitGroup
-		for _, o := range owed {
-			calls.Go(func() { w.deliver(context.WithoutCancel(ctx), o) })
-		}
-		calls.Wait()
+	}
+	for free < perTarget { // what is under way ends and is recorded
+		<-ended
+		free++
 	}
 }
 

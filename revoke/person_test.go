@@ -177,3 +177,25 @@ func TestJoinNeverCarriesAnAdminsLift(t *testing.T) {
 		t.Errorf("the lift of one user lifted another's block through a join: %v", err)
 	}
 }
+
+// Of a source's blocks the later instants of both sides count. A block that ends by the join alone still ends what it had
+// refused.
+func TestJoinWithTheLiftOfTheOtherSide(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	phone := subject(NamespacePhone, "+44201234")
+	w.register(Registration{Subject: phone})
+	blocked := w.f.Now.Add(time.Second)
+	w.tick(2 * time.Second)
+	refused := w.register(Registration{Subject: phone})
+	w.tick(time.Second)
+	w.send(hr, Signal{Kind: Terminated, Subject: phone, OccurredAt: blocked})
+	w.wantLive(refused, false, "born after the event, refused by its block")
+	w.send(hr, Signal{Kind: Reactivated, Subject: sally(), OccurredAt: w.f.Now})
+	w.send(okta, Signal{Kind: CredentialChanged, Subject: append(oktaSally(), phone...), OccurredAt: dawn - 1})
+	if b, ok := w.f.blocked(refused.User); ok {
+		t.Errorf("block %+v stands although the same source lifted it later on the other side", b)
+	}
+	w.wantLive(refused, false, "the join ended the block, not what it had refused")
+	w.wantLive(w.register(Registration{Subject: sally()}), true, "a new login")
+}
