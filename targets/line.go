@@ -33,7 +33,7 @@ const (
 // Line returns the way to a target's system.
 func (d Deps) Line(c Common) *Line {
 	calls := c.Concurrency
-	if calls == 0 {
+	if calls < 1 || calls > mostCalls { // not said, or wrong, which Open reports
 		calls = usualCalls
 	}
 	return &Line{

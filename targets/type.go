@@ -23,8 +23,8 @@ type Type struct {
 	Settings Settings        // a zero value of the type's settings, for cmd to make a new one of
 	Covers   revoke.Coverage // what it can end, before any target of the type is configured
 
-	// New returns a target. It is called by [Open], which has checked Deps and what all settings share; it checks the rest.
-	// It makes no call and starts nothing. Errors are [revoke.Invalid], several of them joined.
+	// New returns a target. [Type.Open] calls it, which checks Deps and what all settings share; New checks the rest. It makes
+	// no call and starts nothing. Errors are [revoke.Invalid], several of them joined.
 	New func(Settings, Deps) (revoke.Target, error)
 }
 

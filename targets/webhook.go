@@ -40,7 +40,7 @@ type WebhookSettings struct {
 type webhook struct {
 	name    string
 	url     *url.URL
-	keys    []revoke.Secret // the bytes that sign
+	sign    func(id string, at time.Time, body []byte) string // a closure, since fmt would print keys in a field of ours
 	line    *Line
 	clients *outbound.Maker
 	clock   revoke.Clock
@@ -62,7 +62,8 @@ func newWebhook(s WebhookSettings, d Deps) (*webhook, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &webhook{name: d.Name, url: address, keys: keys, line: d.Line(s.Common), clients: d.Clients, clock: d.Clock}, nil
+	sign := func(id string, at time.Time, body []byte) string { return signatures(keys, id, at, body) }
+	return &webhook{name: d.Name, url: address, sign: sign, line: d.Line(s.Common), clients: d.Clients, clock: d.Clock}, nil
 }
 
 const (
@@ -140,7 +141,7 @@ func (w *webhook) send(ctx context.Context, owed revoke.Owed, item *revoke.OwedI
 	r.Header.Set("Accept", "application/json, */*;q=0.1")
 	r.Header.Set("Webhook-Id", id)
 	r.Header.Set("Webhook-Timestamp", strconv.FormatInt(at.Unix(), 10))
-	r.Header.Set("Webhook-Signature", sign(w.keys, id, at, body))
+	r.Header.Set("Webhook-Signature", w.sign(id, at, body))
 
 	answer, err := w.line.Do(ctx, r, readAnswer)
 	switch {
@@ -158,16 +159,16 @@ func (w *webhook) send(ctx context.Context, owed revoke.Owed, item *revoke.OwedI
 	return answer, nil
 }
 
-// sign returns one v1 signature for each key, over what makes the message this one: its id, this attempt's time, its body.
-func sign(keys []revoke.Secret, id string, at time.Time, body []byte) string {
-	signatures := make([]string, len(keys))
+// signatures returns one v1 signature for each key, over what makes the message this one: its id, this attempt's time, its body.
+func signatures(keys []revoke.Secret, id string, at time.Time, body []byte) string {
+	all := make([]string, len(keys))
 	for i, key := range keys {
 		mac := hmac.New(sha256.New, []byte(key.Reveal()))
 		_, _ = fmt.Fprintf(mac, "%s.%d.", id, at.Unix())
 		_, _ = mac.Write(body)
-		signatures[i] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+		all[i] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	}
-	return strings.Join(signatures, " ")
+	return strings.Join(all, " ")
 }
 
 // isPage reports whether a 2xx came from something that shows pages to people (a sign-in page, a captive portal, a "we

@@ -29,7 +29,7 @@ func failure(err error) error { return &Failure{what: describe(err), cause: err}
 func describe(err error) string {
 	var name *net.DNSError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
+	var alert *net.OpError
 	var network net.Error
 	switch {
 	case errors.Is(err, ErrRefused):
@@ -56,7 +56,8 @@ func describe(err error) string {
 		return text
 	}
 	switch {
-	case errors.As(err, &record), errors.As(err, &alert), errors.Is(err, http.ErrSchemeMismatch):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch),
+		errors.As(err, &alert) && (alert.Op == "remote error" || alert.Op == "local error"): // how crypto/tls tells of its alerts
 		return "does not speak TLS as we do"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
 		errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// MaxWait is the longest that a server can make us wait, and also the longest step of our own ladder.
-const MaxWait = time.Hour
+// MaxWait is the longest that a server can make us wait: a daily limit is over by then, and no honest answer means more.
+const MaxWait = 24 * time.Hour
 
 // RetryAfter returns how long the answer asks us to wait (RFC 9110 section 10.2.3: seconds, or a date), at most
 // [MaxWait]; zero when it does not ask, asks in no form that we know, or names a time that is past. A date counts from
