@@ -96,9 +96,9 @@ func (d *decision) write(e Effects) {
 }
 
 // decide is the one place where news becomes consequences.
-func (in input) decide(f *Facts) (Effects, Outcome, error) {
+func (in input) decide(f *Facts) (Effects, Outcome) {
 	if prior, ok := f.Events[EventKey{in.source.Org, in.source.Authority, in.event.SenderID}]; ok && in.event.SenderID != "" {
-		return Effects{}, Outcome{Event: prior.ID, State: prior.State, Duplicate: true, Decided: prior.Decided}, nil
+		return Effects{}, Outcome{Event: prior.ID, State: prior.State, Duplicate: true, Decided: prior.Decided}
 	}
 	d := newDecision(f, in)
 	var before *View
@@ -116,14 +116,16 @@ func (in input) decide(f *Facts) (Effects, Outcome, error) {
 			}
 		}
 	}
-	effects, outcome := d.close()
-	return effects, outcome, nil
+	return d.close()
 }
 
 // close records the event with everything that was decided.
 func (d *decision) close() (Effects, Outcome) {
-	if d.event.State == "" {
+	switch {
+	case d.event.State == "":
 		d.event.State = EventIgnored
+	case d.alarm == "" && len(d.event.Signals) == 0 && (d.event.State == EventHeld || d.event.State == EventMalformed):
+		d.alarm = "an item of " + d.in.source.Name + " was kept without effect: " + d.event.Note
 	}
 	d.decided.Revocations, d.decided.Changes = d.e.Revocations, d.e.Changes(d.f.Now)
 	d.event.Decided = d.decided

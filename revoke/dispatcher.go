@@ -109,8 +109,8 @@ func (w *worker) run(ctx context.Context) {
 				ended <- struct{}{}
 			}()
 		}
-		if len(owed) == 0 {
-			w.wait(ctx, now)
+		if len(owed) == 0 && w.wait(ctx, now, ended) {
+			free++
 		}
 	}
 	for free < perTarget { // what is under way ends and is recorded
@@ -119,8 +119,8 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// wait returns when something may be due.
-func (w *worker) wait(ctx context.Context, now Instant) {
+// wait returns when something may be due, or when a call has ended, which it reports.
+func (w *worker) wait(ctx context.Context, now Instant, ended <-chan struct{}) bool {
 	pause := poll
 	if due, err := w.Queue.NextDue(ctx, w.name); err == nil && due != 0 {
 		pause = min(pause, max(due.Sub(now), time.Millisecond))
@@ -131,7 +131,10 @@ func (w *worker) wait(ctx context.Context, now Instant) {
 	case <-ctx.Done():
 	case <-w.bell:
 	case <-timer.C:
+	case <-ended:
+		return true
 	}
+	return false
 }
 
 // deliver calls the target once for everything owed to one person, and records how that went.

@@ -49,8 +49,10 @@ const (
 
 // SignalKinds lists every kind of signal.
 func SignalKinds() []SignalKind {
-	return []SignalKind{Deactivated, Suspended, Deleted, Terminated, Reactivated, CredentialChanged, CredentialCompromised,
-		RiskHigh, SessionsCleared, DeviceLost, DeviceNoncompliant, DeviceUnenrolled, Locked, Unlocked, IdentifierChanged, RiskRaised, AccessChanged}
+	return []SignalKind{
+		Deactivated, Suspended, Deleted, Terminated, Reactivated, CredentialChanged, CredentialCompromised,
+		RiskHigh, SessionsCleared, DeviceLost, DeviceNoncompliant, DeviceUnenrolled, Locked, Unlocked, IdentifierChanged, RiskRaised, AccessChanged,
+	}
 }
 
 // When says at whose time a signal cuts.

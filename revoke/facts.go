@@ -118,8 +118,10 @@ func (f *Facts) Apply(e Effects) {
 // wideScopes are the scopes of many people that cover s.
 func (s *Session) wideScopes() []Scope {
 	return []Scope{
-		{Org: s.Org, Kind: ScopeEveryone}, {Org: s.Org, Kind: ScopeKindOf, Key: string(s.Kind)},
-		{Org: s.Org, Kind: ScopeApp, Key: s.App}, DeviceScope(s.Org, s.Device),
+		{Org: s.Org, Kind: ScopeEveryone},
+		{Org: s.Org, Kind: ScopeKindOf, Key: string(s.Kind)},
+		{Org: s.Org, Kind: ScopeApp, Key: s.App},
+		DeviceScope(s.Org, s.Device),
 	}
 }
 

@@ -1,6 +1,10 @@
 package revoke
 
-import "slices"
+import (
+	"context"
+	"fmt"
+	"slices"
+)
 
 // resolve finds the person that a subject means, teaches what a directory may teach, and remembers somebody nobody has
 // seen. It reports false when the signal must wait for a person.
@@ -109,6 +113,24 @@ func (d *decision) join(a, b ID) {
 	if blockedA || blockedB {
 		d.cutBoth(j)
 	}
+}
+
+// Split takes back the join between a person's two users. Both sides are cut at that moment. Without such a join it is
+// [ErrNotFound].
+func (s *Service) Split(ctx context.Context, actor Actor, src Source, a, b ID) error {
+	return s.decide(ctx, Need{Org: src.Org, Users: []ID{a, b}}, func(f *Facts) (Effects, error) {
+		d := newDecision(f, input{source: src, actor: actor, request: RequestIDFrom(ctx), targets: s.targets})
+		for _, j := range f.joins[a] {
+			if j.other(a) == b && j.stands() {
+				d.event.Type = "split"
+				d.split(j)
+				d.settle(EventDecided, "")
+				effects, _ := d.close()
+				return effects, nil
+			}
+		}
+		return Effects{}, fmt.Errorf("join of %s and %s: %w", a, b, ErrNotFound)
+	})
 }
 
 // split takes back a join; both sides are cut at that moment, so that neither keeps what the other's block would have ended.

@@ -69,9 +69,9 @@ func (s *Service) Receive(ctx context.Context, actor Actor, src Source, events .
 		start := s.store.Clock().Now()
 		in := input{source: src, actor: actor, request: RequestIDFrom(ctx), event: events[i], targets: s.targets}
 		err := s.decide(ctx, in.need(), func(f *Facts) (Effects, error) {
-			effects, outcome, err := in.decide(f)
-			out[i] = outcome
-			return effects, err
+			var effects Effects
+			effects, out[i] = in.decide(f)
+			return effects, nil
 		})
 		if err != nil {
 			return out[:i], fmt.Errorf("receive event %d of %d from %s: %w", i+1, len(events), src.Name, err)

@@ -7,23 +7,23 @@ import (
 
 // world is the core without a store: one Facts that holds everything, and a view that follows the changes.
 type world struct {
-	t interface {
-		Helper()
-		Fatalf(string, ...any)
-	}
+	t       failer
 	f       *Facts
 	v       *View
 	targets []TargetName
 	all     Effects // everything that was ever written
 }
 
+// failer is what testing.T and rapid.T have in common.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // dawn is when every world begins. What happened before it arrives late.
 var dawn = InstantOf(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC))
 
-func newWorld(t interface {
-	Helper()
-	Fatalf(string, ...any)
-}) *world {
+func newWorld(t failer) *world {
 	w := &world{t: t, f: NewFacts(), v: NewView(), targets: []TargetName{{"portal", "main"}}}
 	w.f.Now = dawn
 	w.f.NewestOf[Scope{Org: "main", Kind: ScopeEveryone}] = 0
@@ -48,10 +48,7 @@ func (w *world) commit(e Effects) {
 func (w *world) receive(src Source, ev Event) Outcome {
 	w.t.Helper()
 	w.tick(0)
-	e, out, err := input{source: src, actor: Actor{"source", src.Name}, event: ev, targets: w.targets}.decide(w.f)
-	if err != nil {
-		w.t.Fatalf("receive %+v: %v", ev, err)
-	}
+	e, out := input{source: src, actor: Actor{"source", src.Name}, event: ev, targets: w.targets}.decide(w.f)
 	w.commit(e)
 	return out
 }
