@@ -87,6 +87,23 @@ func fill(r *revoke.Resource, doc map[string]any) error {
 	return nil
 }
 
+// changedNames are the attributes in which two documents differ, for the audit log: names, never values.
+func changedNames(before, after map[string]any) []string {
+	var names []string
+	for name := range after {
+		if !reflect.DeepEqual(before[name], after[name]) {
+			names = append(names, name)
+		}
+	}
+	for name := range before {
+		if _, still := after[name]; !still {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // subjectOf says by which names the person of a document is known.
 func subjectOf(src revoke.Source, doc map[string]any) revoke.Subject {
 	var s revoke.Subject

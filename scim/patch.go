@@ -38,10 +38,8 @@ func (a *attributes) apply(doc map[string]any, op library.PatchOperation) error 
 	}
 	into := doc
 	if p.attribute.uri != "" {
-		into, _ = doc[p.attribute.uri].(map[string]any)
-		if into == nil {
-			into = map[string]any{}
-		}
+		extension, _ := doc[p.attribute.uri].(map[string]any)
+		into = copyOf(extension)
 	}
 	var err error
 	switch {

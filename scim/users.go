@@ -3,8 +3,10 @@ package scim
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	library "github.com/elimity-com/scim"
@@ -38,7 +40,7 @@ func (u users) Create(r *http.Request, attributes library.ResourceAttributes) (l
 	if err != nil {
 		return handled(x, answer{}, err)
 	}
-	draft.Said = x.input.said
+	draft.Said, draft.Request, draft.Attributes = x.input.said, r.Method, changedNames(nil, doc)
 	ctx, cancel := commitContext(r)
 	defer cancel()
 	made, err := u.service.CreateResource(ctx, x.actor, x.source, draft)
@@ -80,6 +82,9 @@ func (u users) GetAll(r *http.Request, params library.ListRequestParams) (librar
 func (u users) page(r *http.Request, x *exchange, params library.ListRequestParams) (answer, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
+	if slices.ContainsFunc(x.filter, neverMatches) {
+		return answer{status: http.StatusOK, body: list([]any{}, 0, params.StartIndex)}, nil
+	}
 	found, total, err := u.store.Resources(ctx, revoke.ResourceQuery{
 		Org: x.source.Org, Authority: x.source.Authority, Type: typeUser, Filter: x.filter,
 		Offset: params.StartIndex - 1, Limit: params.Count,
@@ -96,6 +101,15 @@ func (u users) page(r *http.Request, x *exchange, params library.ListRequestPara
 		shown = append(shown, doc)
 	}
 	return answer{status: http.StatusOK, body: list(shown, total, params.StartIndex)}, nil
+}
+
+// neverMatches reports whether a condition names something that cannot be an id of ours.
+func neverMatches(c revoke.Condition) bool {
+	if c.Attribute != "id" {
+		return false
+	}
+	_, err := resourceIDOf(c.Value)
+	return err != nil
 }
 
 // list is a ListResponse (RFC 7644 section 3.4.2).
@@ -143,12 +157,12 @@ func (u users) update(r *http.Request, x *exchange, change func(now map[string]a
 		if err != nil {
 			return revoke.Draft{}, err
 		}
-		next, err := change(doc)
+		next, err := change(maps.Clone(doc))
 		if err != nil {
 			return revoke.Draft{}, err
 		}
 		draft, err := draftOf(x.source, now, next)
-		draft.Said, draft.Password = x.input.said, x.input.password
+		draft.Said, draft.Password, draft.Request, draft.Attributes = x.input.said, x.input.password, r.Method, changedNames(doc, next)
 		return draft, err
 	})
 	if err != nil {
