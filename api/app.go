@@ -1,0 +1,236 @@
+// Package api is the door that speaks JSON: the Fiber application with its limits, authentication and routes, and the
+// place where the handlers of other packages are mounted. It decides nothing about sessions; it reads a request, calls
+// revoke once and renders.
+//
+// A request passes four stations. [App.headerReceived] sees the head and decides how much of a body is read at all.
+// [App.serve] judges credential and scope, before it is known whether the path exists. Fiber routes. A handler decodes
+// strictly, calls the core and answers; whatever fails becomes an answer in one place, [App.fail].
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-playground/validator/v10"
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"curfew/revoke"
+)
+
+// Service is what the doors need of the core.
+type Service interface {
+	Receive(ctx context.Context, actor revoke.Actor, src revoke.Source, events ...revoke.Event) ([]revoke.Outcome, error)
+	Register(ctx context.Context, src revoke.Source, r revoke.Registration) (revoke.Registered, error)
+	Ask(ctx context.Context, ref revoke.SessionRef) (revoke.Answer, error)
+	Judge(session *revoke.Session) (revoke.Verdict, error)
+	Members(user revoke.ID) ([]revoke.ID, error)
+	Ready() error
+}
+
+// Store is what the doors read, and the one thing they change beside the core: when a delivery is tried again.
+type Store interface {
+	revoke.Reader
+	Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant) (int, error)
+}
+
+// Logout says what an application's own log-out ends. The set is closed.
+type Logout string
+
+// What a log-out ends.
+const (
+	LogoutSession    Logout = "session"
+	LogoutEverywhere Logout = "everywhere"
+)
+
+// Config names everything an App depends on.
+type Config struct {
+	Service        Service
+	Store          Store
+	Tokens         []Token
+	SCIM           http.Handler            // below /scim; it finds its source in the context; nil: not there
+	Hooks          http.Handler            // below /hooks; nil: not there
+	HookBody       func(path string) int64 // how large a body may be that comes to a path below /hooks; nil: 1 MiB
+	Cookie         string                  // in which forward-auth finds the session token; "session" when empty
+	TrustedProxies []netip.Prefix          // whose X-Forwarded-For is believed
+	Logout         Logout                  // "session" when empty
+	TLS            *tls.Config             // nil: plain HTTP, a proxy or loopback carries TLS
+	ReadTimeout    time.Duration           // for a whole request; 10 s when zero
+	Retried        func()                  // told when deliveries were made due again; may be nil
+	Clock          revoke.Clock
+	Observer       revoke.Observer // nil looks away
+	Log            *slog.Logger
+	Version        string
+}
+
+const (
+	maxHead       = 64 << 10 // request line and headers
+	maxBody       = 1 << 20  // of a request with a valid credential
+	strangersBody = 16 << 10 // of any other: less than the head that it was allowed to send
+	readTimeout   = 10 * time.Second
+	idleTimeout   = 60 * time.Second
+	writeTimeout  = 60 * time.Second
+	commitTimeout = 10 * time.Second
+	askTimeout    = 5 * time.Second
+)
+
+// App is the HTTP server. It is made by [New] and serves until Shutdown.
+type App struct {
+	cfg      Config
+	fiber    *fiber.App
+	route    fasthttp.RequestHandler
+	tokens   []token
+	rules    []rule
+	refusals *refusals
+	valid    *validator.Validate
+	chunked  sync.Map // *fasthttp.RequestHeader to door, for bodies of unknown length: see headerReceived
+	closed   atomic.Bool
+}
+
+// New checks cfg and builds the application. It opens nothing.
+func New(cfg Config) (*App, error) {
+	if cfg.Service == nil || cfg.Store == nil || cfg.Clock == nil || cfg.Log == nil {
+		return nil, errors.New("api.New: Service, Store, Clock and Log are needed")
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = revoke.Unobserved{}
+	}
+	if cfg.Cookie == "" {
+		cfg.Cookie = "session"
+	}
+	switch cfg.Logout {
+	case "":
+		cfg.Logout = LogoutSession
+	case LogoutSession, LogoutEverywhere:
+	default:
+		return nil, fmt.Errorf("api.New: Logout is %q: write session or everywhere", cfg.Logout)
+	}
+	if cfg.ReadTimeout == 0 {
+		cfg.ReadTimeout = readTimeout
+	}
+	tokens, err := newTokens(cfg.Tokens)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{cfg: cfg, tokens: tokens, refusals: newRefusals(cfg.Clock), valid: newValidator()}
+	a.fiber = fiber.New(fiber.Config{
+		// Fiber's strings otherwise point into buffers of the next request; ours end up in maps and in the store.
+		Immutable:                    true,
+		CaseSensitive:                true,
+		DisableStartupMessage:        true,
+		DisablePreParseMultipartForm: true, // else a form with files lands in temporary files before anybody is asked
+		BodyLimit:                    strangersBody,
+		ReadBufferSize:               maxHead,
+		ReadTimeout:                  cfg.ReadTimeout,
+		IdleTimeout:                  idleTimeout,
+		WriteTimeout:                 writeTimeout,
+		ErrorHandler:                 func(c *fiber.Ctx, err error) error { a.fail(c.Context(), err); return nil },
+	})
+	a.routes()
+	a.route = a.fiber.Handler()
+	server := a.fiber.Server()
+	server.Handler = a.serve
+	server.HeaderReceived = a.headerReceived
+	server.ErrorHandler = a.unreadable
+	server.CloseOnShutdown = true
+	return a, nil
+}
+
+// routes says where everything is. What the contract lists and this version lacks is in unbuilt, so that its scope is
+// judged all the same.
+func (a *App) routes() {
+	a.on(fiber.MethodPost, "/v1/sessions", scopeSessions, a.registerSession)
+	a.on(fiber.MethodGet, "/v1/sessions", scopeSessions, a.listSessions)
+	a.on(fiber.MethodGet, "/v1/sessions/:id", scopeSessions, a.oneSession)
+	a.on(fiber.MethodDelete, "/v1/sessions/:id", scopeSessions, a.endSession)
+	a.on(fiber.MethodPost, "/v1/signals", scopeSessions, a.signal)
+	a.on(fiber.MethodPost, "/v1/revocations", scopeAdmin|scopeRevoke|scopeSessions, a.revocation)
+	a.on(fiber.MethodGet, "/v1/users", scopeAdmin, a.listUsers)
+	a.on(fiber.MethodGet, "/v1/users/:id", scopeAdmin, a.oneUser)
+	a.on(fiber.MethodGet, "/v1/deliveries", scopeAdmin, a.listDeliveries)
+	a.on(fiber.MethodPost, "/v1/deliveries/retry", scopeAdmin, a.retryDeliveries)
+	a.on(fiber.MethodPost, "/v1/deliveries/:id/retry", scopeAdmin, a.retryDelivery)
+	a.on(fiber.MethodPost, "/oauth2/introspect", scopeSessions|scopeCheck, a.introspect)
+	a.on(fiber.MethodPost, "/oauth2/revoke", scopeSessions, a.revokeToken)
+	a.rules = append(a.rules, unbuilt()...)
+
+	a.fiber.All("/verify", a.verify)
+	a.fiber.All("/verify/*", a.verify)
+	a.fiber.Get("/healthz", a.healthz)
+	a.fiber.Get("/readyz", a.readyz)
+	if a.cfg.SCIM != nil {
+		scim := a.mount(a.cfg.SCIM, true)
+		for _, method := range []string{fiber.MethodGet, fiber.MethodPost, fiber.MethodPut, fiber.MethodPatch, fiber.MethodDelete} {
+			a.fiber.Add(method, "/scim/*", func(c *fiber.Ctx) error {
+				if callerOf(c.Context()) == nil { // serve lets nobody else come here; a router is no lock
+					return errUnauthenticated
+				}
+				return scim(c)
+			})
+		}
+	}
+	if a.cfg.Hooks != nil {
+		hooks := a.mount(a.cfg.Hooks, false)
+		a.fiber.Get("/hooks/*", hooks)
+		a.fiber.Post("/hooks/*", hooks)
+		a.fiber.Options("/hooks/*", hooks)
+	}
+}
+
+// on adds a route and the scopes that its path can be used with.
+func (a *App) on(method, path string, needs scopes, handle func(*fiber.Ctx, *token) error) {
+	a.rules = addRule(a.rules, path, needs)
+	a.fiber.Add(method, path, func(c *fiber.Ctx) error {
+		t := callerOf(c.Context())
+		switch {
+		case t == nil:
+			return errUnauthenticated
+		case t.scopes&needs == 0:
+			return errScope
+		}
+		return handle(c, t)
+	})
+}
+
+// Serve answers on ln until [App.Shutdown]; then it returns nil. It closes ln.
+func (a *App) Serve(ln net.Listener) error {
+	if a.closed.Load() {
+		return errors.Join(ln.Close(), http.ErrServerClosed)
+	}
+	ln = lingeringListener{ln}
+	if a.cfg.TLS != nil {
+		ln = tls.NewListener(ln, a.cfg.TLS)
+	}
+	if err := a.fiber.Server().Serve(ln); err != nil {
+		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// Listen answers on a TCP address until [App.Shutdown].
+func (a *App) Listen(ctx context.Context, address string) error {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return a.Serve(ln)
+}
+
+// Shutdown takes no new connection and waits until what is under way was answered, or ctx ends.
+func (a *App) Shutdown(ctx context.Context) error {
+	a.closed.Store(true)
+	if err := a.fiber.ShutdownWithContext(ctx); err != nil {
+		return fmt.Errorf("wait for requests under way: %w", err)
+	}
+	return nil
+}

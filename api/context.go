@@ -1,0 +1,35 @@
+package api
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"curfew/revoke"
+)
+
+type requestIDKey struct{}
+
+// requestID returns the id of a request, which is made when it is first asked for.
+func (a *App) requestID(ctx *fasthttp.RequestCtx) string {
+	if id, ok := ctx.UserValue(requestIDKey{}).(string); ok {
+		return id
+	}
+	id := revoke.NewID(a.cfg.Clock.Now()).String()
+	ctx.SetUserValue(requestIDKey{}, id)
+	return id
+}
+
+// asking returns the context of a question. It does not descend from the request's, which is used again for the next one
+// and ends the moment shutdown begins.
+func asking() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), askTimeout)
+}
+
+// committing returns the context of a change: it ends neither with the client nor with the beginning of shutdown, so
+// that what was begun is finished and answered.
+func (a *App) committing(c *fiber.Ctx, t *token) (context.Context, context.CancelFunc) {
+	ctx := revoke.WithActor(revoke.WithRequestID(context.Background(), a.requestID(c.Context())), t.actor)
+	return context.WithTimeout(ctx, commitTimeout)
+}

@@ -1,0 +1,148 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"curfew/revoke"
+)
+
+// deliveryView is a delivery as the API shows it.
+type deliveryView struct {
+	ID         string               `json:"id"`
+	Revocation revoke.ID            `json:"revocation"`
+	Target     string               `json:"target"`
+	User       revoke.ID            `json:"user,omitzero"`
+	State      revoke.DeliveryState `json:"state"`
+	DueAt      revoke.Instant       `json:"due_at,omitzero"`
+	FirstAt    revoke.Instant       `json:"first_at,omitzero"`
+	DoneAt     revoke.Instant       `json:"done_at,omitzero"`
+	Attempts   int                  `json:"attempts"`
+	LastError  string               `json:"last_error,omitempty"`
+	Receipt    *revoke.Receipt      `json:"receipt,omitempty"`
+}
+
+func viewDelivery(d *revoke.Delivery) (deliveryView, error) {
+	return deliveryView{d.Name(), d.Revocation, d.Target, d.User, d.State, d.DueAt, d.FirstAt, d.DoneAt, d.Attempts, d.LastError, d.Receipt}, nil
+}
+
+func deliveryStates() []string {
+	return []string{string(revoke.DeliveryDue), string(revoke.DeliveryClaimed), string(revoke.DeliveryDone), string(revoke.DeliveryParked)}
+}
+
+type deliveryCursor struct {
+	Revocation revoke.ID `json:"r"`
+	Target     string    `json:"t"`
+}
+
+// listDeliveries lists what is owed to targets and what was done, oldest first.
+func (a *App) listDeliveries(c *fiber.Ctx, t *token) error {
+	q, err := readQuery(c, "state", "target", "user", "revocation", "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	limit, err := q.limit()
+	if err != nil {
+		return err
+	}
+	ask := revoke.DeliveryQuery{Org: t.voice.Org, Target: q["target"], State: revoke.DeliveryState(q["state"]), Limit: limit + 1}
+	if ask.State != "" && !slices.Contains(deliveryStates(), string(ask.State)) {
+		return meaningless(fieldError{"state", "is not one we know: write " + orList(deliveryStates())})
+	}
+	if ask.User, err = q.id("user"); err != nil {
+		return err
+	}
+	if ask.Revocation, err = q.id("revocation"); err != nil {
+		return err
+	}
+	var at deliveryCursor
+	if more, err := q.cursor(&at); err != nil {
+		return err
+	} else if more {
+		ask.After = &revoke.DeliveryCursor{Revocation: at.Revocation, Target: at.Target}
+	}
+	ctx, cancel := asking()
+	defer cancel()
+	rows, err := a.cfg.Store.Deliveries(ctx, ask)
+	if err != nil {
+		return fmt.Errorf("list deliveries: %w", err)
+	}
+	return paged(c, rows, limit, viewDelivery, func(d *revoke.Delivery) any { return deliveryCursor{d.Revocation, d.Target} })
+}
+
+// retryDelivery makes one delivery due at once.
+func (a *App) retryDelivery(c *fiber.Ctx, t *token) error {
+	revocation, target, err := revoke.ParseDeliveryName(pathID(c))
+	if err != nil {
+		return errNotFound
+	}
+	q := revoke.DeliveryQuery{Org: t.voice.Org, Revocation: revocation, Target: target}
+	ctx, cancel := a.committing(c, t)
+	defer cancel()
+	n, err := a.cfg.Store.Retry(ctx, q, a.cfg.Clock.Now())
+	if err != nil {
+		return fmt.Errorf("retry delivery: %w", err)
+	}
+	a.retried(n)
+	q.Limit = 1
+	rows, err := a.cfg.Store.Deliveries(ctx, q)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read delivery: %w", err)
+	case len(rows) == 0:
+		return errNotFound
+	case n == 0 && rows[0].State == revoke.DeliveryDone:
+		return refused(revoke.ErrConflict, "this delivery is done; there is nothing to retry")
+	}
+	view, err := viewDelivery(&rows[0])
+	if err != nil {
+		return err
+	}
+	return answer(c, fiber.StatusOK, view)
+}
+
+// selection is the body of POST /v1/deliveries/retry: those that all given members fit.
+type selection struct {
+	State  string `json:"state" validate:"omitempty,oneof=due parked"`
+	Target string `json:"target" validate:"max=512,plain"`
+	User   string `json:"user" validate:"max=36"`
+}
+
+// retryDeliveries makes many deliveries due at once.
+func (a *App) retryDeliveries(c *fiber.Ctx, t *token) error {
+	var in selection
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	wrong := a.check(&in)
+	q := revoke.DeliveryQuery{Org: t.voice.Org, Target: in.Target, State: revoke.DeliveryState(in.State)}
+	if in.User != "" {
+		var err error
+		if q.User, err = revoke.ParseID(in.User); err != nil {
+			wrong = append(wrong, fieldError{"user", "is not an id of ours: look it up at GET /v1/users"})
+		}
+	}
+	if strings.Join([]string{in.State, in.Target, in.User}, "") == "" {
+		wrong = append(wrong, fieldError{"state", `is missing, and so are target and user: give one, such as "state": "parked"`})
+	}
+	if len(wrong) > 0 {
+		return meaningless(wrong...)
+	}
+	ctx, cancel := a.committing(c, t)
+	defer cancel()
+	n, err := a.cfg.Store.Retry(ctx, q, a.cfg.Clock.Now())
+	if err != nil {
+		return fmt.Errorf("retry deliveries: %w", err)
+	}
+	a.retried(n)
+	return answer(c, fiber.StatusOK, map[string]int{"retried": n})
+}
+
+func (a *App) retried(n int) {
+	if n > 0 && a.cfg.Retried != nil {
+		a.cfg.Retried()
+	}
+}

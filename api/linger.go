@@ -1,0 +1,54 @@
+package api
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// A connection that is closed while the client still sends is reset, and the reset takes our answer with it. So where we
+// answer before the body was read, closing first lets the client finish for a moment.
+const (
+	lingerFor  = 500 * time.Millisecond
+	lingerRead = 16 << 20
+)
+
+type lingeringListener struct{ net.Listener }
+
+func (l lingeringListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &lingeringConn{Conn: c}, nil
+}
+
+type lingeringConn struct {
+	net.Conn
+	unread atomic.Bool
+}
+
+// linger says that the request's body was not read.
+func linger(ctx *fasthttp.RequestCtx) {
+	c := ctx.Conn()
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	if lc, ok := c.(*lingeringConn); ok {
+		lc.unread.Store(true)
+	}
+}
+
+func (c *lingeringConn) Close() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if ok && c.unread.CompareAndSwap(true, false) && half.CloseWrite() == nil {
+		stop := time.AfterFunc(lingerFor, func() { _ = c.Conn.Close() })
+		_, _ = io.CopyN(io.Discard, c.Conn, lingerRead) // ends with the client's end, the limit or the timer
+		stop.Stop()
+	}
+	return c.Conn.Close()
+}

@@ -1,0 +1,62 @@
+package api
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
+	"github.com/valyala/fasthttp"
+
+	"curfew/revoke"
+)
+
+// mount lets an http.Handler answer. With plain set a compressed body is refused here; else the handler knows itself
+// which of its sources may compress.
+func (a *App) mount(h http.Handler, plain bool) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		if plain && encoded(&c.Request().Header) {
+			return errEncoding
+		}
+		sent := strings.Clone(string(c.Context().RequestURI()))
+		uri, err := url.ParseRequestURI(sent)
+		if err != nil {
+			return errBadPath
+		}
+		c.Set("X-Request-Id", a.requestID(c.Context()))
+		return adaptor.HTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(w, a.request(c.Context(), r, uri, sent))
+		})(c)
+	}
+}
+
+// request makes of the adaptor's request one that a handler may keep parts of: the adaptor's strings point into buffers of
+// the next request, it drops all but the last of equal headers, and it names the proxy as the peer.
+func (a *App) request(ctx *fasthttp.RequestCtx, r *http.Request, uri *url.URL, sent string) *http.Request {
+	with := revoke.WithRequestID(r.Context(), a.requestID(ctx))
+	if t := callerOf(ctx); t != nil {
+		with = revoke.WithActor(revoke.WithSource(with, t.source), revoke.Actor{Kind: "source", Name: t.name})
+	}
+	out := r.WithContext(with)
+	out.URL, out.RequestURI = uri, sent
+	out.Method, out.Proto, out.Host = strings.Clone(r.Method), strings.Clone(r.Proto), strings.Clone(r.Host)
+	out.RemoteAddr = net.JoinHostPort(a.client(ctx).String(), "0")
+	out.Header = http.Header{}
+	ctx.Request.Header.VisitAll(func(name, value []byte) {
+		if key := string(name); key != fasthttp.HeaderTransferEncoding {
+			out.Header.Add(key, string(value))
+		}
+	})
+	return out
+}
+
+// pathID returns the id in the path, decoded. serve has refused what cannot be.
+func pathID(c *fiber.Ctx) string {
+	text, err := url.PathUnescape(c.Params("id"))
+	if err != nil {
+		return c.Params("id")
+	}
+	return text
+}
