@@ -1,0 +1,34 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"curfew/revoke"
+)
+
+// database is every difference between the two.
+type database interface {
+	// begin starts a transaction that will write.
+	begin() string
+	// text turns a statement written for PostgreSQL into the database's own.
+	text(string) string
+	// gather locks and reads what a group needs. The instant is the database's own time after the locks, zero where the
+	// process's clock is the one clock.
+	gather(ctx context.Context, w *writer, u *needs) (*revoke.Facts, revoke.Instant, error)
+	// write writes a batch.
+	write(ctx context.Context, w *writer, b batch) error
+	// claim leases everything open in those of the lanes in which nobody works, and returns the deliveries lane by lane.
+	claim(ctx context.Context, w *writer, c claim, lanes []lane) ([]record, error)
+	// settle moves the items of owed that are still under their lease, records their attempts, and returns how many they were.
+	settle(ctx context.Context, w *writer, owed revoke.Owed, o outcome) (int, error)
+	// refused reports whether an error of a commit says that nothing was committed.
+	refused(err error) bool
+	// again reports whether the same transaction may work when it is run again.
+	again(err error) bool
+	// duplicate reports whether a row was there that had to be new.
+	duplicate(err error) bool
+}
+
+// errBroken makes database/sql forget a connection.
+var errBroken = errors.New("connection given up")

@@ -1,0 +1,211 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"curfew/revoke"
+)
+
+// FindSession returns the one session that ref points at.
+func (s *Store) FindSession(ctx context.Context, ref revoke.SessionRef) (revoke.Session, error) {
+	found := map[revoke.ID]revoke.Session{}
+	var last revoke.ID
+	for _, by := range sessionsBy(ref) {
+		err := s.rowsOf(ctx, sessionsTable, by.where+" LIMIT 2", func(row record) error {
+			session, err := row.session()
+			last, found[session.ID] = session.ID, session
+			return err
+		}, by.args...)
+		if err != nil {
+			return revoke.Session{}, fmt.Errorf("find session: %w", err)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return revoke.Session{}, fmt.Errorf("find session: %w", revoke.ErrNotFound)
+	case 1:
+		return found[last], nil
+	default:
+		return revoke.Session{}, fmt.Errorf("find session: more than one answers to that: %w", revoke.ErrConflict)
+	}
+}
+
+// SessionsOf returns the sessions of users, newest birth first.
+func (s *Store) SessionsOf(ctx context.Context, q revoke.SessionQuery) ([]revoke.Session, error) {
+	users := q.Users
+	if len(users) == 0 {
+		users = []revoke.ID{{}} // everybody
+	}
+	var out []revoke.Session
+	for _, user := range users {
+		var c clauses
+		c.and("org = ", "", q.Org)
+		if !user.IsZero() {
+			c.and("user_id = ", "", idText(user))
+		}
+		if q.App != "" {
+			c.and("app = ", "", clean(q.App))
+		}
+		if q.After != nil {
+			c.text += " AND (born_at, id) < (" + c.arg(int64(q.After.BornAt)) + ", " + c.arg(idText(q.After.ID)) + ")"
+		}
+		c.text += " ORDER BY born_at DESC, id DESC LIMIT " + c.arg(max(q.Limit, 0))
+		err := s.rowsOf(ctx, sessionsTable, c.text, func(row record) error {
+			session, err := row.session()
+			out = append(out, session)
+			return err
+		}, c.args...)
+		if err != nil {
+			return nil, fmt.Errorf("list sessions: %w", err)
+		}
+	}
+	slices.SortFunc(out, func(a, b revoke.Session) int { return cmp.Or(cmp.Compare(b.BornAt, a.BornAt), b.ID.Compare(a.ID)) })
+	return out[:min(len(out), max(q.Limit, 0))], nil
+}
+
+// Revocation returns one with its deliveries, by target.
+func (s *Store) Revocation(ctx context.Context, org string, id revoke.ID) (r revoke.Revocation, owed []revoke.Delivery, err error) {
+	found := false
+	err = s.rowsOf(ctx, revocationsTable, "org = $1 AND id = $2", func(row record) error {
+		r, found = row.revocation(), true
+		return nil
+	}, org, idText(id))
+	if err == nil && !found {
+		err = revoke.ErrNotFound
+	}
+	if err != nil {
+		return revoke.Revocation{}, nil, fmt.Errorf("find revocation %s: %w", id, err)
+	}
+	owed, err = s.deliveriesWhere(ctx, "org = $1 AND revocation_id = $2 ORDER BY target", org, idText(id))
+	return r, owed, err
+}
+
+// Deliveries returns deliveries, oldest first.
+func (s *Store) Deliveries(ctx context.Context, q revoke.DeliveryQuery) ([]revoke.Delivery, error) {
+	c := deliveriesAsked(q)
+	if q.After != nil {
+		c.text += " AND (revocation_id, target) > (" + c.arg(idText(q.After.Revocation)) + ", " + c.arg(clean(q.After.Target)) + ")"
+	}
+	c.text += " ORDER BY revocation_id, target LIMIT " + c.arg(max(q.Limit, 0))
+	return s.deliveriesWhere(ctx, c.text, c.args...)
+}
+
+// deliveriesAsked are the conditions of a query, but for its cursor.
+func deliveriesAsked(q revoke.DeliveryQuery) (c clauses) {
+	c.and("org = ", "", q.Org)
+	if q.Target != "" {
+		c.and("target = ", "", clean(q.Target))
+	}
+	if q.State != "" {
+		// Written out, so that the index on the parked ones serves it.
+		c.text += " AND state = " + stateText(q.State)
+	}
+	if !q.User.IsZero() {
+		// A person's revocations are few and indexed, and theirs are the person's deliveries.
+		user := c.arg(idText(q.User))
+		c.text += " AND user_id = " + user + " AND revocation_id IN (SELECT id FROM revocations WHERE org = $1 AND user_id = " + user + ")"
+	}
+	if !q.Revocation.IsZero() {
+		c.and("revocation_id = ", "", idText(q.Revocation))
+	}
+	return c
+}
+
+// stateText is a state as a literal. The set is closed, and whatever else is asked for matches nothing.
+func stateText(state revoke.DeliveryState) string {
+	switch state {
+	case revoke.DeliveryDue, revoke.DeliveryClaimed, revoke.DeliveryDone, revoke.DeliveryParked:
+		return "'" + string(state) + "'"
+	default:
+		return "''"
+	}
+}
+
+func (s *Store) deliveriesWhere(ctx context.Context, where string, args ...any) ([]revoke.Delivery, error) {
+	var out []revoke.Delivery
+	err := s.rowsOf(ctx, deliveriesTable, where, func(row record) error {
+		d, err := row.delivery()
+		out = append(out, d)
+		return err
+	}, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	return out, nil
+}
+
+// Resource returns a SCIM resource that is not deleted.
+func (s *Store) Resource(ctx context.Context, org, authority string, id revoke.ID) (r revoke.Resource, err error) {
+	found := false
+	err = s.rowsOf(ctx, resourcesTable, "org = $1 AND id = $2 AND authority = $3 AND deleted_at = 0", func(row record) (err error) {
+		found = true
+		r, err = row.resource()
+		return err
+	}, org, idText(id), clean(authority))
+	if err == nil && !found {
+		err = revoke.ErrNotFound
+	}
+	if err != nil {
+		return revoke.Resource{}, fmt.Errorf("find resource %s: %w", id, err)
+	}
+	return r, nil
+}
+
+// Resources returns a page, by creation then id, and how many there are in all.
+func (s *Store) Resources(ctx context.Context, q revoke.ResourceQuery) (out []revoke.Resource, total int, err error) {
+	c, possible := resourcesAsked(q)
+	if !possible {
+		return nil, 0, nil
+	}
+	err = s.count(ctx, "SELECT count(*) FROM resources WHERE "+c.text, &total, c.args...)
+	if err != nil || q.Limit <= 0 || total <= q.Offset {
+		return nil, total, err
+	}
+	c.text += " ORDER BY created_at, id LIMIT " + c.arg(q.Limit) + " OFFSET " + c.arg(max(q.Offset, 0))
+	err = s.rowsOf(ctx, resourcesTable, c.text, func(row record) error {
+		r, err := row.resource()
+		out = append(out, r)
+		return err
+	}, c.args...)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list resources: %w", err)
+	}
+	return out, total, nil
+}
+
+// resourcesAsked are the conditions of a query; impossible ones are met by nothing.
+func resourcesAsked(q revoke.ResourceQuery) (c clauses, possible bool) {
+	c.and("org = ", "", q.Org)
+	c.and("authority = ", "", clean(q.Authority))
+	c.and("type = ", "", clean(q.Type))
+	c.text += " AND deleted_at = 0"
+	emails := ""
+	for _, cond := range q.Filter {
+		switch cond.Attribute {
+		case "id":
+			id, err := revoke.ParseID(strings.TrimSpace(cond.Value))
+			if err != nil {
+				return c, false
+			}
+			c.and("id = ", "", idText(id))
+		case "userName":
+			c.and("named = 1 AND user_name_folded = ", "", clean(revoke.Fold(cond.Value)))
+		case "externalId":
+			c.and("external_id <> '' AND external_id = ", "", clean(cond.Value))
+		case "emails.value":
+			emails += " AND value_folded = " + c.arg(clean(revoke.Fold(cond.Value)))
+		case "emails.type":
+			emails += " AND type_folded = " + c.arg(clean(revoke.Fold(cond.Value)))
+		default:
+			return c, false
+		}
+	}
+	if emails != "" { // all of them about one and the same address
+		c.text += " AND id IN (SELECT resource_id FROM resource_emails WHERE org = $1 AND authority = $2" + emails + ")"
+	}
+	return c, true
+}

@@ -1,0 +1,191 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"curfew/revoke"
+)
+
+// waiting is a decision in the queue.
+type waiting struct {
+	need   revoke.Need
+	decide revoke.Decision
+	taken  atomic.Bool // by a group, or by its caller who went away
+	done   chan error
+	err    error // the decision's own
+}
+
+// queue holds decisions while the groups before them commit: whatever came in the meantime is the next group, and nobody
+// waits for company.
+type queue struct {
+	sync.Mutex
+	filled  *sync.Cond
+	waiting []*waiting
+	largest int // events in a group
+	closed  bool
+}
+
+func newQueue(largest int) *queue {
+	q := &queue{largest: largest}
+	q.filled = sync.NewCond(&q.Mutex)
+	return q
+}
+
+func (q *queue) put(w *waiting) bool {
+	q.Lock()
+	defer q.Unlock()
+	if q.closed {
+		return false
+	}
+	q.waiting = append(q.waiting, w)
+	q.filled.Signal()
+	return true
+}
+
+// fill waits until there is something to do. It reports false once the queue is closed and empty.
+func (q *queue) fill() bool {
+	q.Lock()
+	defer q.Unlock()
+	for len(q.waiting) == 0 && !q.closed {
+		q.filled.Wait()
+	}
+	return len(q.waiting) > 0
+}
+
+// registrationsPerEvent: what carries no event, such as a registration, is that much smaller.
+const registrationsPerEvent = 4
+
+// take returns the next group, leaving out whom nobody waits for any more.
+func (q *queue) take() []*waiting {
+	q.Lock()
+	defer q.Unlock()
+	var group []*waiting
+	size, n := 0, 0
+	for _, w := range q.waiting {
+		weight := 1
+		if len(w.need.Events) > 0 || q.largest == 1 {
+			weight = registrationsPerEvent
+		}
+		if size += weight; size > q.largest*registrationsPerEvent {
+			break
+		}
+		n++
+		if w.taken.CompareAndSwap(false, true) {
+			group = append(group, w)
+		}
+	}
+	q.waiting = append([]*waiting(nil), q.waiting[n:]...)
+	return group
+}
+
+func (q *queue) close() {
+	q.Lock()
+	defer q.Unlock()
+	q.closed = true
+	q.filled.Broadcast()
+}
+
+// Decide carries out a decision, in one transaction with whatever else waits.
+func (s *Store) Decide(ctx context.Context, need revoke.Need, decide revoke.Decision) error {
+	if err := s.lock.held(); err != nil {
+		return err
+	}
+	w := &waiting{need: need, decide: decide, done: make(chan error, 1)}
+	if !s.queue.put(w) {
+		return fmt.Errorf("decide: %w: the store is closed", revoke.ErrUnavailable)
+	}
+	select {
+	case err := <-w.done:
+		return err
+	case <-ctx.Done():
+		if w.taken.CompareAndSwap(false, true) {
+			return fmt.Errorf("decide: %w: nobody took it up in time: %w", revoke.ErrUnavailable, ctx.Err())
+		}
+		return <-w.done // it is under way, and only its outcome is the truth
+	}
+}
+
+// decideAll works off the queue until it is closed and empty.
+func (s *Store) decideAll() {
+	for s.queue.fill() {
+		w := <-s.deciding
+		if group := s.queue.take(); len(group) > 0 {
+			s.runGroup(w, group)
+		}
+		s.deciding <- w
+	}
+}
+
+// runGroup decides and commits a group, each member by itself when the whole fails, and answers everybody.
+func (s *Store) runGroup(w *writer, group []*waiting) {
+	ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
+	defer cancel()
+	err := s.retrying(ctx, w, func(ctx context.Context) (bool, error) { return s.decideGroup(ctx, w, group) })
+	switch {
+	case err == nil:
+		for _, m := range group {
+			m.done <- m.err
+		}
+	case len(group) > 1 && !errors.Is(err, revoke.ErrUnknownCommit):
+		for i := range group {
+			s.runGroup(w, group[i:i+1])
+		}
+	default:
+		for _, m := range group {
+			m.done <- s.failed("decide", err)
+		}
+	}
+}
+
+// failed tells what the caller can do about err.
+func (s *Store) failed(what string, err error) error {
+	if errors.Is(err, revoke.ErrUnknownCommit) || errors.Is(err, revoke.ErrUnavailable) || errors.Is(err, revoke.ErrLeaseLost) || s.db.duplicate(err) {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return fmt.Errorf("%s: %w: %w", what, revoke.ErrUnavailable, err)
+}
+
+// decideGroup is one transaction: lock and read what all members need, let each decide in the order in which they came
+// and see what those before it decided, and write all of it at once.
+func (s *Store) decideGroup(ctx context.Context, w *writer, group []*waiting) (bool, error) {
+	need := unite(group)
+	need.now = s.clock.Now()
+	facts, now, err := s.db.gather(ctx, w, need)
+	if err != nil {
+		return false, fmt.Errorf("read: %w", err)
+	}
+	var all []made
+	for _, m := range group {
+		facts.Now = s.clock.Next(now)
+		var effects revoke.Effects
+		if effects, m.err = s.ask(m.decide, facts); m.err != nil {
+			continue
+		}
+		facts.Apply(effects)
+		all = append(all, made{m.need.Org, facts.Now, effects})
+	}
+	b := assemble(all)
+	if len(b) == 0 {
+		return false, nil
+	}
+	if err := s.db.write(ctx, w, b); err != nil {
+		return false, fmt.Errorf("write: %w", err)
+	}
+	return true, nil
+}
+
+// ask calls a decision. One that panics fails alone: its neighbours' callers must not pay for it.
+func (s *Store) ask(decide revoke.Decision, facts *revoke.Facts) (effects revoke.Effects, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("a decision panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = errors.New("a decision panicked; the log holds the stack")
+		}
+	}()
+	return decide(facts)
+}

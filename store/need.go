@@ -1,0 +1,116 @@
+package store
+
+import (
+	"hash/fnv"
+	"slices"
+
+	"curfew/revoke"
+)
+
+// orgID is the key of what has an id in an org.
+type orgID struct {
+	org string
+	id  revoke.ID
+}
+
+// needs is what a group must see: the union of its members' needs.
+type needs struct {
+	identifiers []revoke.Identifier
+	users       []orgID
+	sessions    []revoke.SessionRef
+	devices     []revoke.DeviceIdentifier
+	events      []revoke.EventKey
+	resources   []orgID
+	names       []revoke.ResourceName
+	newestOf    []revoke.Scope
+	orgs        []string // whose cutoffs for everyone, kind and app are needed; none when no cutoffs are
+	sessionsOf  bool
+	now         revoke.Instant // by what a session has expired, where that only saves reading it
+}
+
+func unite(group []*waiting) *needs {
+	var u needs
+	for _, m := range group {
+		n := &m.need
+		u.identifiers = append(u.identifiers, n.Identifiers...)
+		u.sessions = append(u.sessions, n.Sessions...)
+		u.devices = append(u.devices, n.Devices...)
+		u.events = append(u.events, n.Events...)
+		u.names = append(u.names, n.Names...)
+		u.newestOf = append(u.newestOf, n.NewestOf...)
+		u.sessionsOf = u.sessionsOf || n.SessionsOf
+		for _, id := range n.Users {
+			if !id.IsZero() {
+				u.users = append(u.users, orgID{n.Org, id})
+			}
+		}
+		for _, id := range n.Resources {
+			u.resources = append(u.resources, orgID{n.Org, id})
+		}
+		if n.Cutoffs && !slices.Contains(u.orgs, n.Org) {
+			u.orgs = append(u.orgs, n.Org)
+		}
+	}
+	return &u
+}
+
+func (u *needs) cutoffs() bool { return len(u.orgs) > 0 }
+
+// empty returns facts that answer for every scope whose newest session was asked for.
+func (u *needs) empty() *revoke.Facts {
+	f := revoke.NewFacts()
+	for _, scope := range u.newestOf {
+		f.NewestOf[scope] = 0
+	}
+	return f
+}
+
+// narrow are the cutoffs of devices and unregistered sessions that may cover what is asked about, but for those of devices
+// that only a look-up leads to.
+func (u *needs) narrow() []revoke.Scope {
+	var out []revoke.Scope
+	for _, d := range u.devices {
+		out = append(out, revoke.DeviceScope(d.Org, revoke.DeviceID(d)))
+	}
+	for _, ref := range u.sessions {
+		if ref.ClientID != "" {
+			out = append(out, revoke.Scope{Org: ref.Org, Kind: revoke.ScopeSession, Key: revoke.SessionKey(ref.App, ref.ClientID)})
+		}
+	}
+	return out
+}
+
+// locks are numbers for everything by name that a decision may find absent and then write: two decisions about one of them
+// must not both see it absent. They are sorted, so that two transactions never wait for each other.
+func (u *needs) locks() []int64 {
+	var keys []int64
+	lock := func(parts ...string) {
+		h := fnv.New64a()
+		for _, part := range parts {
+			_, _ = h.Write([]byte(part))
+			_, _ = h.Write([]byte{0xff}) // in no UTF-8 text, so that parts cannot run into each other
+		}
+		keys = append(keys, int64(h.Sum64()))
+	}
+	for _, id := range u.identifiers {
+		lock("identifier", id.Org, id.Namespace, id.Value)
+	}
+	for _, ref := range u.sessions {
+		if ref.ClientID != "" {
+			lock("session", ref.Org, ref.ClientID)
+		}
+	}
+	for _, d := range u.devices {
+		lock("device", d.Org, d.Namespace, d.Value)
+	}
+	for _, n := range u.names {
+		if n.UserName != "" {
+			lock("name", n.Org, n.Authority, n.Type, n.UserName)
+		}
+		if n.ExternalID != "" {
+			lock("external", n.Org, n.Authority, n.Type, n.ExternalID)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"curfew/revoke"
+)
+
+// read runs a prepared question on the readers and calls each on its rows.
+func (s *Store) read(ctx context.Context, text string, each func(*sql.Rows) error, args ...any) error {
+	stmt, err := s.question(ctx, text)
+	if err != nil {
+		return unreadable(err)
+	}
+	rows, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return unreadable(err)
+	}
+	if err := drain(rows, each); err != nil {
+		return unreadable(err)
+	}
+	return nil
+}
+
+func (s *Store) question(ctx context.Context, text string) (*sql.Stmt, error) {
+	if stmt, ok := s.prepared.Load(text); ok {
+		return stmt.(*sql.Stmt), nil
+	}
+	stmt, err := s.reads.PrepareContext(ctx, s.db.text(text))
+	if err != nil {
+		return nil, err
+	}
+	if first, loaded := s.prepared.LoadOrStore(text, stmt); loaded {
+		_ = stmt.Close()
+		return first.(*sql.Stmt), nil
+	}
+	return stmt, nil
+}
+
+// unreadable is a reader's error: the caller's own end, or a store that does not answer.
+func unreadable(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("read: %w: %w", revoke.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%w: %w", revoke.ErrUnavailable, err)
+}
+
+// rowsOf reads the records of a table that a condition selects.
+func (s *Store) rowsOf(ctx context.Context, t *table, where string, each func(record) error, args ...any) error {
+	return s.read(ctx, "SELECT "+t.list+" FROM "+t.name+" WHERE "+where, func(rows *sql.Rows) error {
+		row, err := t.scan(rows)
+		if err != nil {
+			return err
+		}
+		return each(row)
+	}, args...)
+}
+
+// Ping asks whether the store answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.lock.held(); err != nil {
+		return err
+	}
+	return s.read(ctx, "SELECT one FROM meta WHERE one = 1", func(rows *sql.Rows) error {
+		var one int
+		return rows.Scan(&one)
+	})
+}
+
+// clauses collects conditions with their arguments.
+type clauses struct {
+	text string
+	args []any
+}
+
+// and adds a condition, in which ? stands for the argument.
+func (c *clauses) and(before, after string, arg any) {
+	c.args = append(c.args, arg)
+	if c.text != "" {
+		c.text += " AND "
+	}
+	c.text += fmt.Sprintf("%s$%d%s", before, len(c.args), after)
+}
+
+// arg adds an argument and returns its mark.
+func (c *clauses) arg(v any) string {
+	c.args = append(c.args, v)
+	return fmt.Sprintf("$%d", len(c.args))
+}
+
+// manyIDs is how many ids one statement asks for. The last list is filled up with its last id, so that a few texts serve all.
+var manyIDs = [...]int{1, 8, 128}
+
+// byIDs reads the records of a table whose column holds one of ids; org is left out when it is empty.
+func (s *Store) byIDs(ctx context.Context, t *table, column, org string, ids []revoke.ID, each func(record) error) error {
+	for len(ids) > 0 {
+		size := manyIDs[len(manyIDs)-1]
+		for i := len(manyIDs) - 1; i >= 0 && manyIDs[i] >= len(ids); i-- {
+			size = manyIDs[i]
+		}
+		n := min(size, len(ids))
+		var c clauses
+		if org != "" {
+			c.and("org = ", "", org)
+		}
+		marks := ""
+		for i := range size {
+			if i > 0 {
+				marks += ", "
+			}
+			marks += c.arg(idText(ids[min(i, n-1)]))
+		}
+		if c.text != "" {
+			c.text += " AND "
+		}
+		if err := s.rowsOf(ctx, t, c.text+column+" IN ("+marks+")", each, c.args...); err != nil {
+			return err
+		}
+		ids = ids[n:]
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package store
+
+import (
+	"bytes"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"curfew/revoke"
+)
+
+// table names the columns of a table once, for both databases and for reading and writing: first those that hold ids, then
+// texts, then numbers.
+type table struct {
+	name     string
+	ids      []string
+	texts    []string
+	nums     []string
+	conflict string // what an insert does with a row that is there; GREATEST is written as PostgreSQL names it
+	postgres string // instead of an insert; ROWS are the rows as k
+	sqlite   string // instead of an insert; the columns are its arguments
+
+	list   string // every column, for a select
+	wide   string // the same from k with what is missing of a record, for a union of different tables
+	insert string // of one row, on SQLite
+}
+
+// record is one row of a table, in the order in which the table names its columns.
+type record struct {
+	id   [5]revoke.ID
+	text [9]string
+	num  [8]int64
+}
+
+func words(s string) []string { return strings.Fields(s) }
+
+func newTable(t table) *table {
+	all := slices.Concat(t.ids, t.texts, t.nums)
+	t.list = strings.Join(all, ", ")
+	marks := make([]string, len(all))
+	for i := range all {
+		marks[i] = "$" + strconv.Itoa(i+1)
+	}
+	t.insert = t.sqlite
+	if t.insert == "" {
+		t.insert = "INSERT INTO " + t.name + " (" + t.list + ") VALUES (" + strings.Join(marks, ", ") + ") " + t.conflict
+	}
+	t.wide = wide(t.ids, t.texts, t.nums)
+	return &t
+}
+
+// wide selects columns of k in the shape of a record.
+func wide(ids, texts, nums []string) string {
+	var r record
+	var out []string
+	for i := range r.id {
+		out = append(out, column(ids, i, "NULL::uuid"))
+	}
+	for i := range r.text {
+		out = append(out, column(texts, i, "''::text"))
+	}
+	for i := range r.num {
+		out = append(out, column(nums, i, "0::bigint"))
+	}
+	return strings.Join(out, ", ")
+}
+
+func column(names []string, i int, missing string) string {
+	if i < len(names) {
+		return "k." + names[i]
+	}
+	return missing
+}
+
+// statement is what writes many rows on PostgreSQL, its arguments numbered after those before it.
+func (t *table) statement(after int) string {
+	if t.postgres != "" {
+		return strings.Replace(t.postgres, "ROWS", "unnest("+t.casts(after)+") AS k ("+t.list+")", 1)
+	}
+	return "INSERT INTO " + t.name + " (" + t.list + ") SELECT * FROM unnest(" + t.casts(after) + ") " + t.conflict
+}
+
+// scan reads a row that was selected with columns.
+func (t *table) scan(rows *sql.Rows, more ...any) (record, error) {
+	var r record
+	var into [24]any
+	n := 0
+	for i := range t.ids {
+		into[n], n = &r.id[i], n+1
+	}
+	for i := range t.texts {
+		into[n], n = &r.text[i], n+1
+	}
+	for i := range t.nums {
+		into[n], n = &r.num[i], n+1
+	}
+	n += copy(into[n:], more)
+	return r, rows.Scan(into[:n]...)
+}
+
+// args are r's columns as the arguments of a single insert.
+func (t *table) args(r *record) []any {
+	args := make([]any, 0, len(t.ids)+len(t.texts)+len(t.nums))
+	for i := range t.ids {
+		args = append(args, idText(r.id[i]))
+	}
+	for i := range t.texts {
+		args = append(args, clean(r.text[i]))
+	}
+	for i := range t.nums {
+		args = append(args, r.num[i])
+	}
+	return args
+}
+
+// arrays are the columns of many rows as PostgreSQL's arrays, for unnest.
+func (t *table) arrays(rows []record) []any {
+	args := make([]any, 0, len(t.ids)+len(t.texts)+len(t.nums))
+	for i := range t.ids {
+		args = append(args, idArray(rows, func(r record) revoke.ID { return r.id[i] }))
+	}
+	for i := range t.texts {
+		args = append(args, textArray(rows, func(r record) string { return r.text[i] }))
+	}
+	for i := range t.nums {
+		args = append(args, numArray(rows, func(r record) int64 { return r.num[i] }))
+	}
+	return args
+}
+
+// casts lists the types of arrays' arguments, the first of them numbered after.
+func (t *table) casts(after int) string {
+	var b strings.Builder
+	n := after
+	for i, part := range [][]string{t.ids, t.texts, t.nums} {
+		for range part {
+			if n > after {
+				b.WriteString(", ")
+			}
+			n++
+			fmt.Fprintf(&b, "$%d::%s[]", n, [...]string{"uuid", "text", "bigint"}[i])
+		}
+	}
+	return b.String()
+}
+
+const zeroID = "00000000-0000-0000-0000-000000000000"
+
+// idText is an id as a column holds it.
+func idText(id revoke.ID) string {
+	if id.IsZero() {
+		return zeroID
+	}
+	return id.String()
+}
+
+// clean takes out what PostgreSQL's text cannot hold. Senders write it into JSON bodies, and a signal must not be lost for it.
+func clean(s string) string {
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
+}
+
+func idArray[T any](rows []T, of func(T) revoke.ID) string {
+	b := make([]byte, 0, 2+37*len(rows))
+	b = append(b, '{')
+	for i, row := range rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		id := of(row)
+		b = hex.AppendEncode(b, id[:])
+	}
+	return string(append(b, '}'))
+}
+
+func numArray[T any](rows []T, of func(T) int64) string {
+	b := append(make([]byte, 0, 2+17*len(rows)), '{')
+	for i, row := range rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, of(row), 10)
+	}
+	return string(append(b, '}'))
+}
+
+func textArray[T any](rows []T, of func(T) string) string {
+	b := append(make([]byte, 0, 2+16*len(rows)), '{')
+	for i, row := range rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		s := clean(of(row))
+		for {
+			at := strings.IndexAny(s, `"\`)
+			if at < 0 {
+				break
+			}
+			b = append(b, s[:at]...)
+			b = append(b, '\\', s[at])
+			s = s[at+1:]
+		}
+		b = append(b, s...)
+		b = append(b, '"')
+	}
+	return string(append(b, '}'))
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// toJSON encodes what we defined ourselves, which cannot fail.
+func toJSON(v any) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(fmt.Sprintf("store: encode %T: %v", v, err))
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// fromJSON decodes what toJSON wrote. What cannot be read is an error, never an empty value: rules are decided on it.
+func fromJSON(text string, into any) error {
+	if text == "" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		return fmt.Errorf("decode stored %T: %w", into, err)
+	}
+	return nil
+}

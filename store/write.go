@@ -1,0 +1,124 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+
+	"curfew/revoke"
+)
+
+// made is what one decision of a group wants written.
+type made struct {
+	org     string
+	at      revoke.Instant
+	effects revoke.Effects
+}
+
+// rows are the rows of one table that a transaction writes.
+type rows struct {
+	table *table
+	rows  []record
+}
+
+// batch is everything that a transaction writes, in the order in which it is written.
+type batch []rows
+
+func (b *batch) add(t *table, rs []record) {
+	if len(rs) > 0 {
+		*b = append(*b, rows{t, rs})
+	}
+}
+
+func records[T any](from []T, record1 func(T) record) []record {
+	out := make([]record, len(from))
+	for i, v := range from {
+		out[i] = record1(v)
+	}
+	return out
+}
+
+// assemble folds what a group decided into one batch in which no key stands twice.
+func assemble(group []made) batch {
+	all := make([]revoke.Effects, len(group))
+	orgOf := map[revoke.ID]string{} // blocks, joins and ends carry no org of their own: it is that of the decision
+	var changes, audit []record
+	for i := range group {
+		e := &group[i].effects
+		all[i] = *e
+		for _, b := range e.Blocks {
+			orgOf[b.User] = group[i].org
+		}
+		for _, j := range e.Joins {
+			orgOf[j.A] = group[i].org
+		}
+		for _, end := range e.Ends {
+			orgOf[end.Session] = group[i].org
+		}
+		changes = append(changes, records(e.Changes(group[i].at), changeRecord)...)
+		audit = append(audit, records(e.Audit, auditRecord)...)
+	}
+	e := revoke.Merge(all...)
+	endsInto(&e)
+	var b batch
+	b.add(usersTable, records(e.Users, userRecord))
+	b.add(identifiersTable, records(e.Holdings, holdingRecord))
+	b.add(joinsTable, records(e.Joins, func(j revoke.Join) record { return joinRecord(orgOf[j.A], j) }))
+	b.add(blocksTable, records(e.Blocks, func(bl revoke.Block) record { return blockRecord(orgOf[bl.User], bl) }))
+	b.add(cutoffsTable, records(e.Cutoffs, cutoffRecord))
+	b.add(devicesTable, records(e.Devices, deviceRecord))
+	b.add(deviceIdentifiersTable, deviceNames(e.Devices))
+	b.add(sessionsTable, records(e.Sessions, sessionRecord))
+	b.add(endsTable, records(e.Ends, func(end revoke.End) record { return endRecord(orgOf[end.Session], end) }))
+	b.add(eventsTable, records(e.Events, eventRecord))
+	b.add(revocationsTable, records(e.Revocations, revocationRecord))
+	b.add(deliveriesTable, records(e.Deliveries, deliveryRecord))
+	b.addResources(e.Resources)
+	b.add(changesTable, changes)
+	b.add(auditTable, audit)
+	return b
+}
+
+// endsInto carries ends of sessions that are registered in the same batch into their rows: a statement does not see what
+// another part of it inserts.
+func endsInto(e *revoke.Effects) {
+	e.Ends = slices.DeleteFunc(slices.Clone(e.Ends), func(end revoke.End) bool {
+		at := slices.IndexFunc(e.Sessions, func(s revoke.Session) bool { return s.ID == end.Session })
+		if at >= 0 && e.Sessions[at].EndedAt == 0 {
+			e.Sessions[at].EndedAt, e.Sessions[at].EndedBy = end.At, end.Revocation
+		}
+		return at >= 0
+	})
+}
+
+func deviceNames(devices []revoke.Device) []record {
+	var out []record
+	seen := map[revoke.DeviceIdentifier]bool{}
+	for _, d := range devices {
+		for _, id := range d.Identifiers {
+			if !seen[id] {
+				seen[id] = true
+				out = append(out, deviceIdentifierRecord(d.ID, id))
+			}
+		}
+	}
+	return out
+}
+
+// addResources writes those first that give a name up, since the next may take it.
+func (b *batch) addResources(resources []revoke.Resource) {
+	slices.SortStableFunc(resources, func(a, b revoke.Resource) int {
+		return cmp.Compare(flag(a.Named && !a.Deleted()), flag(b.Named && !b.Deleted()))
+	})
+	var emails, spare []record
+	for i := range resources {
+		for n := range resources[i].Emails {
+			emails = append(emails, emailRecord(&resources[i], n))
+		}
+		if resources[i].Version > 1 {
+			spare = append(spare, spareEmailsRecord(&resources[i]))
+		}
+	}
+	b.add(resourcesTable, records(resources, resourceRecord))
+	b.add(resourceEmailsTable, emails)
+	b.add(spareEmailsTable, spare)
+}
