@@ -32,7 +32,7 @@ vuln: ## known vulnerabilities in what we use; needs a network
 	$(TOOL) govulncheck ./...
 
 nightly: test ## test, then what takes longer or needs a network
-	go test -count=1 ./revoke -rapid.checks=1000000
+	go test -count=1 -timeout 60m ./revoke -rapid.checks=1000000
 	$(MAKE) fuzz FUZZTIME=2m
 	$(MAKE) vuln
 
