@@ -39,6 +39,17 @@ func (in input) need() Need {
 	return n
 }
 
+// add lets n lead to what other leads to as well.
+func (n *Need) add(other Need) {
+	n.Identifiers = append(n.Identifiers, other.Identifiers...)
+	n.Users = append(n.Users, other.Users...)
+	n.Sessions = append(n.Sessions, other.Sessions...)
+	n.Devices = append(n.Devices, other.Devices...)
+	n.Events = append(n.Events, other.Events...)
+	n.NewestOf = append(n.NewestOf, other.NewestOf...)
+	n.Cutoffs, n.SessionsOf = n.Cutoffs || other.Cutoffs, n.SessionsOf || other.SessionsOf
+}
+
 func (n *Need) addSubject(subject Subject) {
 	for _, id := range subject {
 		if id.Namespace != NamespaceCurfew {

@@ -9,7 +9,7 @@ import (
 // decisions of the same transaction wrote. A store fills the maps and, through the Add methods, what is looked up by more
 // than one key; only [Facts.Apply] changes it afterwards.
 type Facts struct {
-	Now       Instant // the decision's own instant; no two decisions have the same
+	Now       Instant // the decision's own; it may move it on, and the next decision's is later than where it was left
 	Users     map[ID]User
 	Cutoffs   map[Scope]Cutoff
 	Newest    map[ID]Newest     // by user

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,29 +61,48 @@ type Outcome struct {
 	Decided
 }
 
-// Receive decides and commits authenticated events of one source, in their order, each a transaction of its own. When it
-// returns nil everything is durable and no later question here is answered without it. On an error some of the first
-// events may be committed; the sender tries again and they are known as duplicates.
+// chunk is how many events of one request share a decision, so that a sender's batch costs a few commits.
+const chunk = 64
+
+// Receive decides and commits authenticated events of one source, in their order. When it returns nil everything is
+// durable and no later question here is answered without it. On an error the events before the returned outcomes' end are
+// committed; the sender tries again and they are known as duplicates.
 func (s *Service) Receive(ctx context.Context, actor Actor, src Source, events ...Event) ([]Outcome, error) {
-	out := make([]Outcome, len(events))
-	for i := range events {
+	out := make([]Outcome, 0, len(events))
+	for some := range slices.Chunk(events, chunk) {
 		start := s.store.Clock().Now()
-		in := input{source: src, actor: actor, request: RequestIDFrom(ctx), event: events[i], targets: s.targets}
-		err := s.decide(ctx, in.need(), func(f *Facts) (Effects, error) {
-			var effects Effects
-			effects, out[i] = in.decide(f)
-			return effects, nil
+		ins := make([]input, len(some))
+		need := Need{Org: src.Org}
+		for i := range some {
+			ins[i] = input{source: src, actor: actor, request: RequestIDFrom(ctx), event: some[i], targets: s.targets}
+			need.add(ins[i].need())
+		}
+		decided := make([]Outcome, len(some))
+		err := s.decide(ctx, need, func(f *Facts) (Effects, error) {
+			var all Effects
+			for i, in := range ins {
+				var effects Effects
+				effects, decided[i] = in.decide(f)
+				f.Apply(effects)
+				all = Merge(all, effects)
+				f.Now++ // each event has an instant of its own
+			}
+			return all, nil
 		})
 		if err != nil {
-			return out[:i], fmt.Errorf("receive event %d of %d from %s: %w", i+1, len(events), src.Name, err)
+			return out, fmt.Errorf("receive events %d to %d of %d from %s: %w", len(out)+1, len(out)+len(some), len(events), src.Name, err)
 		}
-		if out[i].Duplicate {
-			s.apply(out[i].Changes)
+		took := s.store.Clock().Now().Sub(start)
+		for i, outcome := range decided {
+			if outcome.Duplicate {
+				s.apply(outcome.Changes)
+			}
+			s.raise(src, outcome)
+			for _, sig := range some[i].Signals {
+				s.observer.Received(src.Name, sig.Kind, outcome.State, took)
+			}
 		}
-		s.raise(src, out[i])
-		for _, sig := range events[i].Signals {
-			s.observer.Received(src.Name, sig.Kind, out[i].State, s.store.Clock().Now().Sub(start))
-		}
+		out = append(out, decided...)
 	}
 	return out, nil
 }

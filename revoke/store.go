@@ -28,7 +28,8 @@ type ResourceName struct {
 }
 
 // Decision decides on facts. It may run more than once, so it has no effect but its result: when it returns an error nothing
-// is written. It runs inside a transaction and must not wait for anything.
+// is written. It runs inside a transaction and must not wait for anything. It may move Now on, one microsecond for each thing
+// that it decides; the store then goes on from there.
 type Decision func(*Facts) (Effects, error)
 
 // Decider carries out decisions. Errors are the decision's own, [ErrUnavailable] when nothing was done, or

@@ -83,6 +83,7 @@ func (m *Memory) Decide(ctx context.Context, need revoke.Need, decide revoke.Dec
 	facts := m.tables.gather(need, m.clock.Now())
 	facts.Now = m.clock.Next()
 	effects, err := decide(facts)
+	m.clock.MoveTo(facts.Now)
 	if err != nil {
 		return err
 	}
