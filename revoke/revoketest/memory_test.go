@@ -10,7 +10,7 @@ import (
 	"curfew/revoke/revoketest"
 )
 
-func user(m *revoketest.Memory, t *testing.T) error {
+func writeUser(t *testing.T, m *revoketest.Memory) error {
 	t.Helper()
 	return m.Decide(t.Context(), revoke.Need{Org: "main"}, func(f *revoke.Facts) (revoke.Effects, error) {
 		return revoke.Effects{Users: []revoke.User{{ID: revoke.NewID(f.Now), Org: "main", CreatedAt: f.Now}}}, nil
@@ -35,14 +35,14 @@ func TestMemoryFaults(t *testing.T) {
 			t.Parallel()
 			m := revoketest.NewMemory()
 			c.order(m)
-			if err := user(m, t); !errors.Is(err, c.want) {
+			if err := writeUser(t, m); !errors.Is(err, c.want) {
 				t.Errorf("decide with a store that is %s: got %v, want %v", c.name, err, c.want)
 			}
 			if got := len(m.AllUsers()); got != c.users {
 				t.Errorf("users after a commit that is %s: got %d, want %d", c.name, got, c.users)
 			}
 			m.SetDown(false)
-			if err := user(m, t); err != nil {
+			if err := writeUser(t, m); err != nil {
 				t.Errorf("the decision after: got %v, want none", err)
 			}
 		})
@@ -54,9 +54,9 @@ func TestMemoryHold(t *testing.T) {
 	m := revoketest.NewMemory()
 	reached, release := m.Hold()
 	done := make(chan error, 1)
-	go func() { done <- user(m, t) }()
+	go func() { done <- writeUser(t, m) }()
 	<-reached
-	if err := user(m, t); err != nil {
+	if err := writeUser(t, m); err != nil {
 		t.Fatalf("a neighbour of a held decision: got %v, want none", err)
 	}
 	if got := len(m.AllUsers()); got != 1 {

@@ -57,17 +57,13 @@ func (b *bench) deadline() context.Context {
 	return ctx
 }
 
-// write commits e as it stands and returns the instant of the decision.
-func (b *bench) write(e revoke.Effects) (at revoke.Instant) {
+// write commits e as it stands.
+func (b *bench) write(e revoke.Effects) {
 	b.Helper()
-	err := b.store.Decide(b.deadline(), lockFor(e), func(f *revoke.Facts) (revoke.Effects, error) {
-		at = f.Now
-		return e, nil
-	})
+	err := b.store.Decide(b.deadline(), lockFor(e), func(*revoke.Facts) (revoke.Effects, error) { return e, nil })
 	if err != nil {
 		b.Fatalf("write %d users, %d holdings, %d sessions, %d deliveries: %v", len(e.Users), len(e.Holdings), len(e.Sessions), len(e.Deliveries), err)
 	}
-	return at
 }
 
 // lockFor names everybody whom e writes about, as the core's decisions do.

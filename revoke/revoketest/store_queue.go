@@ -84,7 +84,8 @@ func claimContent(b *bench) {
 	b.write(revoke.Effects{
 		Joins: []revoke.Join{revoke.NewJoin(sally.ID, sue.ID, 10, b.id())},
 		Holdings: []revoke.Holding{
-			{Identifier: email("recycled@example.edu"), User: sally.ID, HeldFrom: 1, ReleasedAt: 2}, {Identifier: email("recycled@example.edu"), User: bob.ID, HeldFrom: 3},
+			{Identifier: email("recycled@example.edu"), User: sally.ID, HeldFrom: 1, ReleasedAt: 2},
+			{Identifier: email("recycled@example.edu"), User: bob.ID, HeldFrom: 3},
 			{Identifier: email("last@example.edu"), User: sue.ID, HeldFrom: 1, ReleasedAt: 2},
 		},
 	})

@@ -58,8 +58,15 @@ func findSession(b *bench) {
 			b.same("session by "+c.what, got, *c.want)
 		}
 		seen := b.facts(revoke.Need{Sessions: []revoke.SessionRef{c.ref}}).Sessions
-		if c.err == revoke.ErrConflict && len(seen) != 2 || c.err == revoke.ErrNotFound && len(seen) != 0 || c.want != nil && len(seen) != 1 {
-			b.Errorf("sessions in the facts by %s: got %d", c.what, len(seen))
+		want := 1
+		switch {
+		case errors.Is(c.err, revoke.ErrConflict):
+			want = 2
+		case errors.Is(c.err, revoke.ErrNotFound):
+			want = 0
+		}
+		if len(seen) != want {
+			b.Errorf("sessions in the facts by %s: got %d, want %d", c.what, len(seen), want)
 		}
 	}
 }
