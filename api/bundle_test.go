@@ -1,0 +1,218 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"curfew/api"
+	"curfew/revoke"
+	"curfew/revoke/revoketest"
+)
+
+// secrets of the tokens in a bundle, by the token's name.
+func secretOf(name string) string { return name + "-secret-0123456789" }
+
+// bundle is a whole server over a store in memory, reached over TCP.
+type bundle struct {
+	t       *testing.T
+	url     string
+	address string
+	store   *revoketest.Memory
+	service *revoke.Service
+	app     *api.App
+	log     *syncBuffer
+}
+
+func tokens() []api.Token {
+	token := func(name, app string, scopes ...string) api.Token {
+		return api.Token{
+			Name: name, Scopes: scopes, App: app, Hashes: [][sha256.Size]byte{sha256.Sum256([]byte(secretOf(name)))},
+			Source: revoke.Source{Name: name, Org: "main", Type: "token", Authority: name, IDs: "ids-of-" + name},
+		}
+	}
+	return []api.Token{
+		token("directory", "", "scim"), token("portal", "portal", "sessions", "changes"), token("library", "library", "sessions"),
+		token("gateway", "*", "check"), token("soc", "", "revoke"), token("ops", "", "admin"), token("edge", "", "changes"),
+		token("meter", "", "metrics"),
+	}
+}
+
+// start starts a server; change may alter what it is made of.
+func start(t *testing.T, change ...func(*api.Config)) *bundle {
+	t.Helper()
+	store := revoketest.NewMemory()
+	buffer := &syncBuffer{}
+	log := slog.New(slog.NewTextHandler(buffer, nil))
+	service, err := revoke.New(revoke.Config{Store: store, Log: log, Targets: []revoke.TargetName{{Name: "canvas", Org: "main"}}})
+	if err != nil {
+		t.Fatalf("make the core: %v", err)
+	}
+	if err := service.Load(t.Context()); err != nil {
+		t.Fatalf("read the view: %v", err)
+	}
+	cfg := api.Config{
+		Service: service, Store: store, Tokens: tokens(), Clock: store.Clock(), Log: log, Version: "test",
+		SCIM:  http.HandlerFunc(echo),
+		Hooks: http.HandlerFunc(echo),
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	app, err := api.New(cfg)
+	if err != nil {
+		t.Fatalf("make the application: %v", err)
+	}
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("listen: %v", err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- app.Serve(ln) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		defer cancel()
+		if err := app.Shutdown(ctx); err != nil {
+			t.Errorf("shut down: %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return &bundle{t: t, url: "http://" + ln.Addr().String(), address: ln.Addr().String(), store: store, service: service, app: app, log: buffer}
+}
+
+// echo shows a mounted handler's request, and who the door says is asking.
+func echo(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("X-Panic") != "" {
+		panic("the secret of this panic")
+	}
+	body, _ := io.ReadAll(r.Body)
+	src, _ := revoke.SourceFrom(r.Context())
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"method": r.Method, "path": r.URL.Path, "query": r.URL.RawQuery, "source": src.Name, "actor": revoke.ActorFrom(r.Context()),
+		"request": revoke.RequestIDFrom(r.Context()), "from": r.RemoteAddr, "length": len(body), "many": r.Header.Values("X-Many"),
+	})
+}
+
+// reply is an answer, its body read.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// member returns a member of a JSON answer by a dotted path.
+func (r reply) member(path string) any {
+	var value any
+	_ = json.Unmarshal([]byte(r.body), &value)
+	for name := range strings.SplitSeq(path, ".") {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[name]
+		case []any:
+			if len(v) == 0 {
+				return nil
+			}
+			value = v[0]
+			if m, ok := value.(map[string]any); ok {
+				value = m[name]
+			}
+		default:
+			return nil
+		}
+	}
+	return value
+}
+
+func (r reply) text(path string) string { s, _ := r.member(path).(string); return s }
+
+// do sends a request with headers given as pairs.
+func (b *bundle) do(method, path, body string, header ...string) reply {
+	b.t.Helper()
+	r, err := http.NewRequestWithContext(b.t.Context(), method, b.url+path, strings.NewReader(body))
+	if err != nil {
+		b.t.Fatalf("make %s %s: %v", method, path, err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	return b.send(r)
+}
+
+func (b *bundle) send(r *http.Request) reply {
+	b.t.Helper()
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		b.t.Fatalf("%s %s: %v", r.Method, r.URL, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.t.Fatalf("%s %s: read the answer: %v", r.Method, r.URL, err)
+	}
+	return reply{resp.StatusCode, resp.Header, string(text)}
+}
+
+// as sends JSON with a bearer token.
+func (b *bundle) as(token, method, path, body string) reply {
+	b.t.Helper()
+	header := []string{"Authorization", "Bearer " + secretOf(token)}
+	if body != "" {
+		header = append(header, "Content-Type", "application/json")
+	}
+	return b.do(method, path, body, header...)
+}
+
+// form sends a form with a bearer token.
+func (b *bundle) form(token, path, body string) reply {
+	b.t.Helper()
+	return b.do("POST", path, body, "Authorization", "Bearer "+secretOf(token), "Content-Type", "application/x-www-form-urlencoded")
+}
+
+// want fails unless the answer has the status, and says which kind of problem it is.
+func (b *bundle) want(what string, got reply, status int, word ...string) reply {
+	b.t.Helper()
+	if got.status != status {
+		b.t.Fatalf("%s: got %d %s, want %d", what, got.status, got.body, status)
+	}
+	if len(word) > 0 && got.text("type") != "/problems/"+word[0] {
+		b.t.Fatalf("%s: got %s, want a problem of type /problems/%s", what, got.body, word[0])
+	}
+	return got
+}
+
+// register registers a session of the portal and returns its id.
+func (b *bundle) register(email, kind, token string) string {
+	b.t.Helper()
+	got := b.as("portal", "POST", "/v1/sessions", `{"subject": {"format": "email", "email": "`+email+`"}, "kind": "`+kind+`", "token": "`+token+`"}`)
+	return b.want("register a session of "+email, got, 201).text("id")
+}
+
+// syncBuffer is a log that many write.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.String()
+}
