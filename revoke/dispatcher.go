@@ -179,7 +179,7 @@ func (w *worker) judge(owed Owed, receipt Receipt, err error, now Instant) Settl
 	newest := owed.Items[len(owed.Items)-1].Delivery
 	wait := Backoff(newest.Attempts + 1)
 	if asked := AskedToWait(err); asked > 0 {
-		wait = min(max(wait, asked), longestWait)
+		wait = min(asked, longestWait)
 	}
 	_, refused := errors.AsType[RefusedCredential](err)
 	switch {
