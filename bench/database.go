@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"sync/atomic"
+
+	_ "modernc.org/sqlite" // the driver of both the product and the bare commits
+
+	"curfew/revoke"
+	"curfew/store"
+)
+
+// database is one of the two that Curfew runs on, with a place beside it for bare commits.
+type database struct {
+	name      string
+	url       string // as the configuration names it
+	groupGoal float64
+	crowd     crowd
+	events    atomic.Int64 // ids given to events
+	bareDSN   string
+	driver    string
+	stop      func() error
+}
+
+// openDatabase makes an empty database in home.
+func openDatabase(ctx context.Context, name, home string, users int) (*database, error) {
+	d := &database{name: name, crowd: crowd{users: users}, stop: func() error { return nil }}
+	switch name {
+	case "sqlite":
+		d.url, d.groupGoal, d.driver = "sqlite:"+filepath.Join(home, "curfew.db"), 1.6, "sqlite"
+		// As durable as the store's own: section 3 of https://sqlite.org/pragma.html#pragma_synchronous.
+		q := url.Values{"_txlock": {"immediate"}, "_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)"}}
+		d.bareDSN = "file:" + filepath.Join(home, "bare.db") + "?" + q.Encode()
+	case "postgres":
+		c, err := startCluster(ctx, home)
+		if err != nil {
+			return nil, err
+		}
+		d.url, d.groupGoal, d.driver, d.bareDSN, d.stop = c.url("curfew"), 2.5, "postgres", c.url("postgres"), c.stop
+	default:
+		return nil, fmt.Errorf("no database is called %q: take sqlite, postgres or both", name)
+	}
+	return d, d.makeBare(ctx)
+}
+
+// makeBare makes the table of the bare commits.
+func (d *database) makeBare(ctx context.Context) error {
+	db, err := sql.Open(d.driver, d.bareDSN)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "CREATE TABLE bare (id BIGINT PRIMARY KEY, at BIGINT NOT NULL, said TEXT NOT NULL)")
+	return errors.Join(err, db.Close())
+}
+
+// bare is the contender that every promise is measured by: one prepared insert of one small row, committed durably. On
+// SQLite all clients wait for the one writer, as they do in the store.
+func (d *database) bare(clients int) contender {
+	return contender{name: "bare durable commits", open: func(ctx context.Context) (rate, func() error, error) {
+		db, err := sql.Open(d.driver, d.bareDSN)
+		if err != nil {
+			return nil, nil, err
+		}
+		connections := clients
+		if d.driver == "sqlite" {
+			connections = 1
+		}
+		db.SetMaxOpenConns(connections)
+		db.SetMaxIdleConns(connections)
+		insert, err := db.PrepareContext(ctx, "INSERT INTO bare (id, at, said) VALUES ($1, $2, $3)")
+		if err != nil {
+			return nil, nil, errors.Join(err, db.Close())
+		}
+		return workers(clients, func(ctx context.Context, _ int) error {
+			n := d.events.Add(1)
+			_, err := insert.ExecContext(ctx, n, n, "a small row")
+			return err
+		}), db.Close, nil
+	}}
+}
+
+// open opens the store. A largest group of one makes every decision wait for a commit of its own; zero is the product's.
+func (d *database) open(ctx context.Context, largestGroup int) (revoke.Store, error) {
+	return store.Open(ctx, store.Config{URL: d.url, Log: slog.New(slog.DiscardHandler), ProgramVersion: "bench", LargestGroup: largestGroup})
+}
+
+func (d *database) close() error { return d.stop() }
