@@ -105,3 +105,8 @@ func TestMemoryStore(t *testing.T) {
 	t.Parallel()
 	revoketest.RunStore(t, func(*testing.T) revoke.Store { return revoketest.NewMemory() })
 }
+
+func TestMemoryModel(t *testing.T) {
+	t.Parallel()
+	revoketest.RunModel(t, func(*testing.T) revoke.Store { return revoketest.NewMemory() })
+}
