@@ -1,0 +1,52 @@
+package webhooks_test
+
+import (
+	"net/http"
+	"testing"
+
+	"curfew/revoke"
+	"curfew/revoke/revoketest"
+	"curfew/webhooks"
+)
+
+// fixtures has one entry for every registered type.
+func fixtures() map[string]revoketest.SourceFixture {
+	return map[string]revoketest.SourceFixture{"okta": oktaFixture()}
+}
+
+func TestEveryTypePassesTheBattery(t *testing.T) {
+	t.Parallel()
+	all := fixtures()
+	for _, typ := range webhooks.Types() {
+		t.Run(typ.Name, func(t *testing.T) {
+			t.Parallel()
+			f, ok := all[typ.Name]
+			if !ok {
+				t.Fatalf("type %s has no fixture: add one to fixtures in contract_test.go", typ.Name)
+			}
+			revoketest.RunSource(t, f)
+		})
+	}
+}
+
+// open makes the whole handler for a desk whose sources are all of one type; settings turns keys into the type's own.
+func open(desk revoketest.Desk, typ string, settings func(own any, keys []revoke.Secret)) (http.Handler, error) {
+	cfg := webhooks.Config{
+		Sources: map[string]webhooks.Source{}, Inbox: desk.Inbox, Clock: revoketest.NewClock(0), Observer: desk.Observer, Log: desk.Log,
+		CommitTimeout: desk.CommitTimeout,
+	}
+	t, _ := webhooks.Lookup(typ)
+	for name, keys := range desk.Sources {
+		var secrets []revoke.Secret
+		for _, key := range keys {
+			secrets = append(secrets, revoke.NewSecret(key))
+		}
+		own := t.NewSettings()
+		settings(own, secrets)
+		cfg.Sources[name] = webhooks.Source{
+			Source:   revoke.Source{Org: "main", Type: typ, Authority: name, IDs: "okta", Learns: t.Learns},
+			Settings: own, MaxBody: desk.MaxBody,
+		}
+	}
+	return webhooks.New(cfg)
+}
