@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -54,11 +52,11 @@ func (d *decoder) problem(at position, key, what, example string) {
 
 // value decodes n into v. example is a good value, in words of the file.
 func (d *decoder) value(key string, n *node, v reflect.Value, example string) {
-	if c, ok := v.Addr().Interface().(custom); ok {
+	if c, ok := reflect.TypeAssert[custom](v.Addr()); ok {
 		c.decodeSettings(d, key, n)
 		return
 	}
-	if w, ok := v.Addr().Interface().(worded); ok && n.form == scalarForm {
+	if w, ok := reflect.TypeAssert[worded](v.Addr()); ok && n.form == scalarForm {
 		text, o, ok := d.expand(key, n, example)
 		if !ok {
 			return
@@ -96,12 +94,8 @@ func isScalar(t reflect.Type) bool {
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
 		return true
 	}
-	switch t.Kind() {
-	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64, reflect.Float64:
-		return true
-	default:
-		return t == reflect.TypeFor[revoke.Secret]()
-	}
+	return t == reflect.TypeFor[revoke.Secret]() ||
+		slices.Contains([]reflect.Kind{reflect.String, reflect.Bool, reflect.Int, reflect.Int64, reflect.Float64}, t.Kind())
 }
 
 func (d *decoder) scalar(key string, n *node, v reflect.Value, example string) {
@@ -130,7 +124,7 @@ func (d *decoder) scalar(key string, n *node, v reflect.Value, example string) {
 var wholeNumber = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 
 func setScalar(v reflect.Value, text string, quoted bool) error {
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		return u.UnmarshalText([]byte(text))
 	}
 	if v.Type() == reflect.TypeFor[time.Duration]() {
@@ -141,27 +135,27 @@ func setScalar(v reflect.Value, text string, quoted bool) error {
 		v.SetInt(int64(span))
 		return nil
 	}
-	switch v.Kind() {
-	case reflect.String:
+	switch kind := v.Kind(); {
+	case kind == reflect.String:
 		if strings.TrimSpace(text) == "" {
-			return fmt.Errorf("is empty")
+			return errors.New("is empty")
 		}
 		v.SetString(text)
-	case reflect.Bool:
+	case kind == reflect.Bool:
 		if quoted || text != "true" && text != "false" {
-			return fmt.Errorf("must be true or false, without quotes")
+			return errors.New("must be true or false, without quotes")
 		}
 		v.SetBool(text == "true")
-	case reflect.Int, reflect.Int64:
+	case v.CanInt():
 		number, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || quoted || !wholeNumber.MatchString(text) {
-			return fmt.Errorf("must be a whole number")
+			return errors.New("must be a whole number")
 		}
 		v.SetInt(number)
-	case reflect.Float64:
+	case v.CanFloat():
 		number, err := strconv.ParseFloat(text, 64)
 		if err != nil || quoted {
-			return fmt.Errorf("must be a number")
+			return errors.New("must be a number")
 		}
 		v.SetFloat(number)
 	}
@@ -178,98 +172,10 @@ func parseSpan(text string) (time.Duration, error) {
 	}
 	span, err := time.ParseDuration(text)
 	if err != nil || span < 0 {
-		return 0, fmt.Errorf("must be a time with its unit (ms, s, m, h or d)")
+		return 0, errors.New("must be a time with its unit (ms, s, m, h or d)")
 	}
 	return span, nil
 }
-
-// looksLikeNumber is what YAML would read as something else than text.
-var looksLikeNumber = regexp.MustCompile(`^([-+]?[0-9][0-9_.eE+-]*|0[xob][0-9a-fA-F_]+|true|false|yes|no|null|~|[-+]?\.(inf|nan))$`)
-
-func (d *decoder) secret(key string, n *node, v reflect.Value, example string) {
-	example = cmp.Or(example, `"${SECRET_NAME}" or "file:/run/secrets/name"`)
-	switch {
-	case n.form != scalarForm:
-		d.problem(n.at, key, "must be a text, not "+n.form.String(), example)
-		return
-	case !n.quoted && looksLikeNumber.MatchString(n.text):
-		d.problem(n.at, key, "must be a text: put it in quotes, or digits may be read as a number and change", example)
-		return
-	}
-	text, o, ok := d.expand(key, n, example)
-	if ok {
-		text, o, ok = d.fromFile(key, n, text, o, example)
-	}
-	if !ok {
-		return
-	}
-	if strings.TrimSpace(text) == "" {
-		d.problem(n.at, key, "is empty, and an empty secret would be an open door", example)
-		return
-	}
-	v.Set(reflect.ValueOf(revoke.NewSecret(text)))
-	d.origins[key] = o
-}
-
-// fromFile reads what text names where the setting itself says file:; what a variable holds is never a file's name.
-func (d *decoder) fromFile(key string, n *node, text string, o origin, example string) (string, origin, bool) {
-	path, isFile := strings.CutPrefix(text, "file:")
-	if !isFile || !strings.HasPrefix(n.text, "file:") {
-		return text, o, true
-	}
-	if !filepath.IsAbs(path) && n.at.line != 0 {
-		path = filepath.Join(filepath.Dir(n.at.file), path)
-	}
-	content, err := os.ReadFile(path) //nolint:gosec // G304: the operator names the file that holds the secret
-	if err != nil {
-		d.problem(n.at, key, "names a file that cannot be read: "+fileReason(err), example)
-		return "", o, false
-	}
-	o.reference = n.text
-	return strings.TrimRight(string(content), "\r\n"), o, true
-}
-
-func fileReason(err error) string {
-	switch {
-	case os.IsNotExist(err):
-		return "there is no such file"
-	case os.IsPermission(err):
-		return "this user may not read it"
-	default:
-		return "reading it went wrong"
-	}
-}
-
-var variable = regexp.MustCompile(`\$\$\{|\$\{([^}]*)\}`)
-
-// expand replaces every ${NAME} by the environment's value; $${ is a plain ${.
-func (d *decoder) expand(key string, n *node, example string) (string, origin, bool) {
-	good, o := true, origin{at: n.at}
-	var references []string
-	text := variable.ReplaceAllStringFunc(n.text, func(match string) string {
-		if match == "$${" {
-			return "${"
-		}
-		name := match[2 : len(match)-1]
-		if !variableName.MatchString(name) {
-			good = false
-			d.problem(n.at, key, "has a ${…} that does not hold the name of a variable", cmp.Or(example, "${NAME}"))
-			return ""
-		}
-		value, set := d.lookup(name)
-		if !set {
-			good = false
-			d.problem(n.at, key, "needs the variable "+name+", which is not set", "export "+name+"=… before the start, or file:/run/secrets/name in its place")
-			return ""
-		}
-		references = append(references, match)
-		return value
-	})
-	o.reference = strings.Join(references, " ")
-	return text, o, good
-}
-
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func (d *decoder) list(key string, n *node, v reflect.Value, example string) {
 	switch n.form {
@@ -361,87 +267,10 @@ func (d *decoder) structure(key string, n *node, v reflect.Value, example string
 	}
 }
 
-// examples are good values of keys that the types of sources and targets bring without one.
-var examples = map[string]string{
-	"type": "webhook", "url": "https://portal.example.edu/logout", "org": "main", "insecure": "true", "rate": "10/s", "concurrency": "4", "recheck": "15m",
-	"secret": `"${PORTAL_HOOK}"`, "secrets": `["${OKTA_HOOK_SECRET}"]`, "token": `"${CANVAS_TOKEN}"`, "header": "X-Curfew-Secret",
-}
-
-func exampleOf(f reflect.StructField, key string) string {
-	return cmp.Or(f.Tag.Get("example"), examples[key])
-}
-
-// required and leastOf read the tags that types of sources and targets write for the validator.
-func required(f reflect.StructField) bool {
-	return f.Tag.Get("required") == "true" || slices.Contains(strings.Split(f.Tag.Get("validate"), ","), "required")
-}
-
-func leastOf(f reflect.StructField) int64 {
-	for _, rule := range strings.Split(f.Tag.Get("validate"), ",") {
-		if text, ok := strings.CutPrefix(rule, "min="); ok {
-			least, _ := strconv.ParseInt(text, 10, 64)
-			return least
-		}
-	}
-	return 0
-}
-
-func join(key, name string) string {
-	if key == "" {
-		return name
-	}
-	return key + "." + name
-}
-
 func (d *decoder) unknown(e entry, key string, known []string) {
 	what := "is not a key that Curfew knows"
 	if near := nearest(e.key, known); near != "" {
 		what += ": did you mean " + near + "?"
 	}
 	d.problem(e.at, join(key, printable(e.key)), what, "one of "+strings.Join(known, ", "))
-}
-
-// settingsOf returns the fields of a struct of settings by key, those of embedded structs too.
-func settingsOf(t reflect.Type) map[string]reflect.StructField {
-	out := map[string]reflect.StructField{}
-	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if f.Anonymous || !f.IsExported() || name == "" || name == "-" {
-			continue
-		}
-		out[name] = f
-	}
-	return out
-}
-
-// nearest returns the known word that a typing slip would make of word, empty when none is near.
-func nearest(word string, known []string) string {
-	best, distance := "", 3
-	for _, k := range known {
-		if n := slips(word, k); n < distance {
-			best, distance = k, n
-		}
-	}
-	return best
-}
-
-// slips counts the letters to insert, drop or replace that make b of a.
-func slips(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := diagonal
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			diagonal = row[j]
-			row[j] = min(change, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -219,7 +219,7 @@ func parentKey(key string) string {
 type shown interface{ shownSettings(key string) []setKey }
 
 func effective(key string, v reflect.Value) []setKey {
-	if s, ok := v.Addr().Interface().(shown); ok {
+	if s, ok := reflect.TypeAssert[shown](v.Addr()); ok {
 		return s.shownSettings(key)
 	}
 	var out []setKey

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/mattn/go-isatty"
 )
 
 // The exit codes (DESIGN section 6, Commands).
@@ -44,6 +45,10 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the server."`
 	Check   checkCommand   `cmd:"" help:"Check the configuration and show what holds, without secrets."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database to this version's schema, and stop."`
+	User    userCommand    `cmd:"" help:"Look at people."`
+	Session sessionCommand `cmd:"" help:"Look at sessions and end them."`
+	Revoke  revokeCommand  `cmd:"" help:"End the sessions of a person, on a device, or of everybody."`
+	Parked  parkedCommand  `cmd:"" help:"Deliveries that wait for a person."`
 	Token   tokenCommand   `cmd:"" help:"Make a bearer token and the line for the configuration."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -53,6 +58,7 @@ type shell struct {
 	in       io.Reader
 	out, err io.Writer
 	terminal bool // out is one, so that secrets may be shown
+	asking   bool // in is one, so that somebody can answer
 	lookup   func(string) (string, bool)
 	config   string
 	json     bool
@@ -61,16 +67,13 @@ type shell struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	code := run(ctx, os.Args[1:], shell{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, terminal: isTerminal(os.Stdout), lookup: environment(),
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, terminal: isTerminal(os.Stdout), asking: isTerminal(os.Stdin), lookup: environment(),
 	})
 	stop()
 	os.Exit(code)
 }
 
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
+func isTerminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) }
 
 // run carries out one command line and returns the program's exit code.
 func run(ctx context.Context, args []string, sh shell) int {

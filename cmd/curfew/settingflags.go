@@ -35,7 +35,7 @@ func (s *settingFlags) given() map[string]string {
 	out := map[string]string{}
 	v := reflect.ValueOf(s.flags).Elem()
 	for i, k := range s.keys {
-		if text, ok := v.Field(i).Interface().(*string); ok && text != nil {
+		if text, ok := reflect.TypeAssert[*string](v.Field(i)); ok && text != nil {
 			out[k.flag()] = *text
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -127,12 +128,25 @@ func (l *Loaded) settleTokens(d *decoder) {
 			d.problem(l.at(key+".name"), key+".app", "is missing: scopes sessions and check are about the sessions of an app", "app: portal, or app: \"*\" for all")
 		}
 		l.settleTokenSecrets(d, t, key, secrets)
-		if t.IDs == "" {
-			// A directory's externalId is what everybody else means by external_id; an application's own numbers are not.
-			if t.IDs = t.Name; slices.Contains(t.Scopes, "scim") {
-				t.IDs = revoke.NamespaceExternalID
-			}
+		if t.Strict {
+			l.Warnings = append(l.Warnings, fmt.Sprintf("%s.strict is set (%s), but this version has no strict reading of SCIM yet: it changes nothing", key, l.at(key+".strict")))
 		}
+		t.IDs = cmp.Or(t.IDs, t.usualIDs())
+	}
+}
+
+// usualIDs is the namespace of a token's own user ids. What everybody calls external_id is a directory's externalId; an
+// application's own numbers mean nothing to others; an operator has none, and names people by ours.
+func (t *tokenSettings) usualIDs() givenName {
+	switch {
+	case slices.Contains(t.Scopes, "scim"):
+		return revoke.NamespaceExternalID
+	case slices.Contains(t.Scopes, "admin"):
+		return revoke.NamespaceCurfew
+	case slices.Contains(t.Scopes, "sessions"):
+		return t.Name
+	default:
+		return revoke.NamespaceCurfew
 	}
 }
 
@@ -230,7 +244,7 @@ func (l *Loaded) wasSet(name string) bool {
 // setWord lets the brake be switched off by one word.
 func (b *brakeSettings) setWord(word string) error {
 	if word != "off" {
-		return fmt.Errorf("must be a mapping or the word off")
+		return errors.New("must be a mapping or the word off")
 	}
 	b.Off = true
 	return nil

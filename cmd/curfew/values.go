@@ -112,9 +112,6 @@ func (d databaseURL) String() string {
 	return parsed.Redacted()
 }
 
-// MarshalText hides the password.
-func (d databaseURL) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
-
 // hasPassword reports whether a password stands in the value itself.
 func (d databaseURL) hasPassword() bool {
 	parsed, err := url.Parse(d.value)
