@@ -57,8 +57,8 @@ type refusal struct {
 }
 
 const (
-	refusalBurst     = 2000
-	refusalPerSecond = 20
+	refusalBurst     = 10_000
+	refusalPerSecond = 100
 	refusalAddresses = 8192
 )
 

@@ -189,7 +189,11 @@ func (a *App) routes() {
 // on adds a route and the scopes that its path can be used with.
 func (a *App) on(method, path string, needs scopes, handle func(*fiber.Ctx, *token) error) {
 	a.rules = addRule(a.rules, path, needs)
-	a.fiber.Add(method, path, func(c *fiber.Ctx) error {
+	add := a.fiber.Add
+	if method == fiber.MethodGet {
+		add = func(_, path string, handlers ...fiber.Handler) fiber.Router { return a.fiber.Get(path, handlers...) } // HEAD too
+	}
+	add(method, path, func(c *fiber.Ctx) error {
 		t := callerOf(c.Context())
 		switch {
 		case t == nil:
@@ -203,10 +207,7 @@ func (a *App) on(method, path string, needs scopes, handle func(*fiber.Ctx, *tok
 
 // Serve answers on ln until [App.Shutdown]; then it returns nil. It closes ln.
 func (a *App) Serve(ln net.Listener) error {
-	if a.closed.Load() {
-		return errors.Join(ln.Close(), http.ErrServerClosed)
-	}
-	ln = lingeringListener{ln}
+	ln = lingeringListener{ln, &a.closed}
 	if a.cfg.TLS != nil {
 		ln = tls.NewListener(ln, a.cfg.TLS)
 	}

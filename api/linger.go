@@ -17,9 +17,18 @@ const (
 	lingerRead = 16 << 20
 )
 
-type lingeringListener struct{ net.Listener }
+// lingeringListener accepts such connections, and none once closed is set: a shutdown that comes before the server has
+// begun to listen would pass it by.
+type lingeringListener struct {
+	net.Listener
+	closed *atomic.Bool
+}
 
 func (l lingeringListener) Accept() (net.Conn, error) {
+	if l.closed.Load() {
+		_ = l.Close()
+		return nil, io.EOF
+	}
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
