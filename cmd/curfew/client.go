@@ -19,8 +19,8 @@ import (
 // remoteFlags say which server a command speaks to, and as whom. A token is never a flag's value: every process can read
 // a command line.
 type remoteFlags struct {
-	Server    string `placeholder:"URL" help:"The server; public_url of the configuration when this is not given."`
-	TokenFile string `placeholder:"FILE" help:"A file with the token; else CURFEW_TOKEN, else the configuration's first admin token."`
+	Server    string `placeholder:"URL" help:"The running server that a command speaks to; public_url of the configuration when this is not given."`
+	TokenFile string `placeholder:"FILE" help:"A file with the token for it; else CURFEW_TOKEN, else the configuration's first admin token."`
 }
 
 // remote is a running server, as the commands speak to it.
@@ -31,7 +31,8 @@ type remote struct {
 }
 
 // remote finds server and token.
-func (sh *shell) remote(f remoteFlags) (*remote, error) {
+func (sh *shell) remote() (*remote, error) {
+	f := sh.remoteFlags
 	r := &remote{base: strings.TrimSuffix(f.Server, "/"), client: outbound.NewMaker(outbound.Config{Version: thisVersion().Version}).Configured()}
 	if f.TokenFile != "" {
 		text, err := os.ReadFile(f.TokenFile)

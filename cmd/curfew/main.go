@@ -41,8 +41,10 @@ func usage(format string, args ...any) error {
 type commands struct {
 	Config string `placeholder:"FILE" help:"The settings file; curfew.yaml where it stands, when this is not given."`
 	JSON   bool   `name:"json" help:"Write data as JSON."`
+	remoteFlags
 
 	Serve   serveCommand   `cmd:"" help:"Run the server."`
+	Demo    demoCommand    `cmd:"" help:"Tell the story of a suspension, on throw-away data."`
 	Check   checkCommand   `cmd:"" help:"Check the configuration and show what holds, without secrets."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database to this version's schema, and stop."`
 	User    userCommand    `cmd:"" help:"Look at people."`
@@ -62,6 +64,7 @@ type shell struct {
 	lookup   func(string) (string, bool)
 	config   string
 	json     bool
+	remoteFlags
 }
 
 func main() {
@@ -97,7 +100,7 @@ func run(ctx context.Context, args []string, sh shell) int {
 	case err != nil:
 		return complain(sh, usage("%w\nwhat there is: curfew --help", err))
 	}
-	sh.config, sh.json = cli.Config, cli.JSON
+	sh.config, sh.json, sh.remoteFlags = cli.Config, cli.JSON, cli.remoteFlags
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(&sh, settings); err != nil {
 		return complain(sh, err)

@@ -15,7 +15,6 @@ type parkedCommand struct {
 }
 
 type parkedListCommand struct {
-	remoteFlags
 	Target string `help:"Only this target's."`
 	Limit  int    `default:"100" help:"At most so many; 0 for all."`
 }
@@ -25,7 +24,7 @@ func (parkedListCommand) Help() string { return "  curfew parked list --target p
 
 // Run lists what is parked.
 func (c parkedListCommand) Run(ctx context.Context, sh *shell) error {
-	r, err := sh.remote(c.remoteFlags)
+	r, err := sh.remote()
 	if err != nil {
 		return err
 	}
@@ -61,7 +60,6 @@ func (c parkedListCommand) Run(ctx context.Context, sh *shell) error {
 }
 
 type parkedRetryCommand struct {
-	remoteFlags
 	Delivery string `arg:"" optional:"" help:"One delivery, as the list names it."`
 	Target   string `help:"Every parked one of this target."`
 	All      bool   `help:"Every parked one."`
@@ -83,7 +81,7 @@ func (c parkedRetryCommand) Run(ctx context.Context, sh *shell) error {
 	if chosen != 1 {
 		return usage("name one delivery, or give --target, or --all")
 	}
-	r, err := sh.remote(c.remoteFlags)
+	r, err := sh.remote()
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 )
 
 type revokeCommand struct {
-	remoteFlags
 	User     string `xor:"what" required:"" help:"All sessions of this person: an e-mail address, user name, external id or Curfew's user id."`
 	Device   string `xor:"what" required:"" help:"All sessions on this device, by the id that its application uses."`
 	Session  string `xor:"what" required:"" help:"Exactly this session."`
@@ -47,7 +46,7 @@ func (c revokeCommand) Run(ctx context.Context, sh *shell) error {
 	case strings.TrimSpace(c.Reason) == "":
 		return usage("--reason is empty: say why, for the audit log")
 	}
-	r, err := sh.remote(c.remoteFlags)
+	r, err := sh.remote()
 	if err != nil {
 		return err
 	}

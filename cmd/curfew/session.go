@@ -34,7 +34,6 @@ type session struct {
 }
 
 type sessionListCommand struct {
-	remoteFlags
 	User  string `help:"Only this person's: an e-mail address, user name, external id or Curfew's user id."`
 	Limit int    `default:"100" help:"At most so many; 0 for all."`
 }
@@ -44,7 +43,7 @@ func (sessionListCommand) Help() string { return "  curfew session list --user s
 
 // Run lists sessions.
 func (c sessionListCommand) Run(ctx context.Context, sh *shell) error {
-	r, err := sh.remote(c.remoteFlags)
+	r, err := sh.remote()
 	if err != nil {
 		return err
 	}
@@ -123,7 +122,6 @@ func plainText(s string) string {
 }
 
 type oneSession struct {
-	remoteFlags
 	Session string `arg:"" help:"Curfew's id of the session, or the application's own."`
 	App     string `help:"The application, where two of them use the same id."`
 }
@@ -131,7 +129,7 @@ type oneSession struct {
 // call makes a request about the session and returns the answer in both forms.
 func (c *oneSession) call(ctx context.Context, sh *shell, method string) (session, json.RawMessage, error) {
 	var s session
-	r, err := sh.remote(c.remoteFlags)
+	r, err := sh.remote()
 	if err != nil {
 		return s, nil, err
 	}

@@ -17,7 +17,6 @@ type userCommand struct {
 }
 
 type userShowCommand struct {
-	remoteFlags
 	User string `arg:"" help:"An e-mail address, user name, external id or Curfew's user id."`
 }
 
@@ -88,7 +87,7 @@ func (r *remote) findUser(ctx context.Context, name string) (string, error) {
 
 // Run shows one person.
 func (c userShowCommand) Run(ctx context.Context, sh *shell) error {
-	r, err := sh.remote(c.remoteFlags)
+	r, err := sh.remote()
 	if err != nil {
 		return err
 	}

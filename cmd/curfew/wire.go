@@ -50,6 +50,9 @@ func openServer(ctx context.Context, l *Loaded, log *slog.Logger) (_ *server, er
 	}()
 	var lc net.ListenConfig
 	if s.listener, err = lc.Listen(ctx, "tcp", string(l.Listen)); err != nil {
+		if op, ok := errors.AsType[*net.OpError](err); ok {
+			err = op.Err // the rest repeats the address
+		}
 		return nil, fmt.Errorf("listen on %s: %w; stop what uses that address, or name another with --listen", l.Listen, err)
 	}
 	if _, set := l.Origins["public_url"]; !set { // the port may have been the machine's choice

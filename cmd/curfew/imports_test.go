@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// border is what a package may import beside the standard library (STYLE.md section 1): packages of this module by path,
+// other modules by the beginning of theirs.
+type border struct {
+	own, others []string
+	say         string // the sentence to read when it is crossed
+}
+
+const meet = "adapters never import each other; they meet in revoke, where a fact is a revoke type and no vendor's struct, row or Fiber context"
+
+// borders has a row for every package of the module. Packages below cmd and bench may import everything.
+var borders = map[string]border{
+	"revoke":            {nil, nil, "the core imports the standard library alone: rules are values and functions, and what they need of the world is an interface here"},
+	"revoke/revoketest": {[]string{"revoke"}, []string{"pgregory.net/rapid", "github.com/google/go-cmp"}, "the contract knows the core and nothing that implements it"},
+	"scim": {
+		[]string{"revoke"},
+		[]string{"github.com/elimity-com/scim", "github.com/scim2/filter-parser", "github.com/di-wu/", "github.com/go-playground/validator"}, meet,
+	},
+	"webhooks": {[]string{"revoke", "internal/outbound", "internal/jose", "internal/expr"}, []string{"github.com/go-playground/validator"}, meet},
+	"targets":  {[]string{"revoke", "internal/outbound", "internal/jose", "internal/expr"}, nil, meet},
+	"api": {
+		[]string{"revoke"},
+		[]string{"github.com/gofiber/fiber", "github.com/valyala/fasthttp", "github.com/go-playground/"}, meet,
+	},
+	"store": {
+		[]string{"revoke", "migrations"},
+		[]string{"github.com/jmoiron/sqlx", "github.com/lib/pq", "modernc.org/sqlite", "github.com/pressly/goose", "golang.org/x/sys"}, meet,
+	},
+	"migrations":        {nil, nil, "the schema is embedded files and knows nothing"},
+	"internal/outbound": {[]string{"revoke"}, nil, "a leaf imports no adapter"},
+	"internal/demo":     {[]string{"revoke", "internal/outbound"}, nil, "the imitations speak HTTP to Curfew as outsiders do; what they could import they could cheat with"},
+	"internal/pgtest":   {[]string{"migrations"}, []string{"github.com/lib/pq", "github.com/jmoiron/sqlx"}, "the tests' PostgreSQL serves every package and knows none"},
+}
+
+// mayImportAll are the packages that wire or measure everything.
+var mayImportAll = []string{"cmd/curfew", "bench", ".ci"}
+
+// testsMay is what tests may import beside their package's border.
+var testsMay = []string{
+	"pgregory.net/rapid", "github.com/google/go-cmp", "go.uber.org/goleak", "github.com/standard-webhooks/standard-webhooks",
+	"curfew/revoke/revoketest", "curfew/internal/pgtest",
+}
+
+type listed struct {
+	ImportPath                         string
+	Module                             *struct{ Path string }
+	Standard                           bool
+	Imports, TestImports, XTestImports []string
+}
+
+func listPackages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Module,Standard,Imports,TestImports,XTestImports", "./...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listed
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// crossed returns the imports that lie beyond the border.
+func (b border) crossed(imports []string, more ...string) []string {
+	return slices.DeleteFunc(slices.Clone(imports), func(path string) bool {
+		own, inside := strings.CutPrefix(path, "curfew/")
+		switch {
+		case slices.ContainsFunc(more, func(m string) bool { return strings.HasPrefix(path, m) }):
+			return true
+		case inside:
+			return slices.Contains(b.own, own)
+		case !strings.Contains(strings.Split(path, "/")[0], "."): // the standard library
+			return true
+		default:
+			return slices.ContainsFunc(b.others, func(o string) bool { return strings.HasPrefix(path, o) })
+		}
+	})
+}
+
+func TestNobodyCrossesABorder(t *testing.T) {
+	t.Parallel()
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(p.ImportPath, "curfew/")
+		if slices.Contains(mayImportAll, name) {
+			continue
+		}
+		b, ok := borders[name]
+		if !ok {
+			t.Errorf("package %s has no row here: say what it may import, as the table of STYLE.md does", name)
+			continue
+		}
+		for _, bad := range b.crossed(p.Imports) {
+			t.Errorf("%s imports %s: %s", name, bad, b.say)
+		}
+		itself := []string{p.ImportPath}
+		tests := append(slices.Clone(p.TestImports), p.XTestImports...)
+		for _, bad := range b.crossed(tests, append(itself, testsMay...)...) {
+			if name == "internal/demo" && strings.HasPrefix(bad, "github.com/gofiber/fiber") || name == "internal/demo" && strings.HasPrefix(bad, "curfew/") {
+				continue // its tests run the story against the real doors
+			}
+			t.Errorf("a test of %s imports %s: %s", name, bad, b.say)
+		}
+		if slices.Contains(p.Imports, "curfew/revoke/revoketest") {
+			t.Errorf("%s imports revoketest outside its tests: fakes do not ship", name)
+		}
+	}
+}
+
+// TestTheBordersAreWatched sees that the check above can fail.
+func TestTheBordersAreWatched(t *testing.T) {
+	t.Parallel()
+	for name, imports := range map[string][]string{
+		"revoke": {"github.com/gofiber/fiber/v2"}, "scim": {"curfew/store"}, "webhooks": {"curfew/api"}, "targets": {"github.com/gofiber/fiber/v2"},
+		"store": {"curfew/targets"}, "api": {"github.com/jmoiron/sqlx"}, "internal/outbound": {"curfew/webhooks"},
+	} {
+		if got := borders[name].crossed(append(imports, "context")); len(got) == 0 || !slices.Contains(got, imports[0]) {
+			t.Errorf("%s may import %s, says the check; it must not", name, imports[0])
+		}
+	}
+}
