@@ -35,6 +35,11 @@ func (a *App) people(ctx context.Context, org string, q query) (users []revoke.I
 			return nil, true, meaningless(fieldError{"q", "is too short: give the first two characters of a name or more"})
 		}
 		users, err = a.usersWith(ctx, revoke.UserQuery{Org: org, Prefix: revoke.Fold(q["q"]), Limit: maxLimit})
+		if err == nil && revoke.Fold(q["q"]) != q["q"] { // names are kept without case, ids as they were sent
+			var ids []revoke.ID
+			ids, err = a.usersWith(ctx, revoke.UserQuery{Org: org, Prefix: q["q"], Limit: maxLimit})
+			users = append(users, ids...)
+		}
 	case "external_id":
 		id, bad := revoke.NewIdentifier(revoke.NamespaceExternalID, q["external_id"])
 		if bad != nil {
