@@ -94,6 +94,32 @@ func TestNoMoreCallsAtOnceThanConfigured(t *testing.T) {
 	}
 }
 
+// TestClosedIdleConnectionCostsNoAttempt: an application, or what stands before it, closes a connection just when it is
+// used again. The message goes over another one at once instead of waiting on the ladder.
+func TestClosedIdleConnectionCostsNoAttempt(t *testing.T) {
+	t.Parallel()
+	app := newApplication(t, appSecret)
+	var used sync.Map
+	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, again := used.LoadOrStore(r.RemoteAddr, true); again {
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_ = conn.Close()
+			}
+			return
+		}
+		app.ServeHTTP(w, r)
+	}))
+	target := open(t, settings(url), targets.Deps{})
+	for range 3 {
+		if _, err := target.Revoke(t.Context(), owed(blocked())); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := len(app.came()); n != 3 {
+		t.Errorf("%d messages taken, want 3", n)
+	}
+}
+
 func TestBusyTargetEndsByTheDeadline(t *testing.T) {
 	t.Parallel()
 	inside, release := make(chan struct{}), make(chan struct{})

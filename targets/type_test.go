@@ -24,7 +24,7 @@ func contextOf(t *testing.T, d time.Duration) (context.Context, context.CancelFu
 // fieldsOf returns the field of every Invalid that err joins.
 func fieldsOf(err error) []string {
 	var out []string
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // a join is taken apart here
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, each := range joined.Unwrap() {
 			out = append(out, fieldsOf(each)...)
 		}

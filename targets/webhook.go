@@ -40,7 +40,7 @@ type WebhookSettings struct {
 type webhook struct {
 	name    string
 	url     *url.URL
-	sign    func(id string, at time.Time, body []byte) string // a closure, since fmt would print keys in a field of ours
+	keys    []revoke.Secret // the bytes that sign
 	line    *Line
 	clients *outbound.Maker
 	clock   revoke.Clock
@@ -62,8 +62,7 @@ func newWebhook(s WebhookSettings, d Deps) (*webhook, error) {
 	if err != nil {
 		return nil, err
 	}
-	sign := func(id string, at time.Time, body []byte) string { return signatures(keys, id, at, body) }
-	return &webhook{name: d.Name, url: address, sign: sign, line: d.Line(s.Common), clients: d.Clients, clock: d.Clock}, nil
+	return &webhook{name: d.Name, url: address, keys: keys, line: d.Line(s.Common), clients: d.Clients, clock: d.Clock}, nil
 }
 
 const (
@@ -141,7 +140,10 @@ func (w *webhook) send(ctx context.Context, owed revoke.Owed, item *revoke.OwedI
 	r.Header.Set("Accept", "application/json, */*;q=0.1")
 	r.Header.Set("Webhook-Id", id)
 	r.Header.Set("Webhook-Timestamp", strconv.FormatInt(at.Unix(), 10))
-	r.Header.Set("Webhook-Signature", w.sign(id, at, body))
+	// The same id may come twice, so that net/http may send the request anew over another connection when the application
+	// had closed an idle one. As nil it marks the request and is not sent.
+	r.Header["X-Idempotency-Key"] = nil
+	r.Header.Set("Webhook-Signature", signatures(w.keys, id, at, body))
 
 	answer, err := w.line.Do(ctx, r, readAnswer)
 	switch {

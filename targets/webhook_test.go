@@ -30,7 +30,10 @@ const (
 
 func webhookFixture() revoketest.TargetFixture {
 	return revoketest.TargetFixture{
-		System: func(t *testing.T) revoketest.System { return newApplication(t, appSecret) },
+		System: func(t *testing.T) revoketest.System {
+			t.Helper()
+			return newApplication(t, appSecret)
+		},
 		Target: func(t *testing.T, url string, log *slog.Logger) revoke.Target {
 			t.Helper()
 			return open(t, settings(url+"/logout?key=path-secret-8713"), targets.Deps{Log: log})

@@ -109,7 +109,7 @@ func TestFailuresSpeakOurWords(t *testing.T) {
 	plain := serve(t, func(http.ResponseWriter, *http.Request) {})
 	old := httptest.NewUnstartedServer(http.NotFoundHandler())
 	old.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
-	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10} //nolint:gosec // refused by ours
+	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
 	old.StartTLS()
 	t.Cleanup(old.Close)
 	noNames := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
@@ -135,6 +135,22 @@ func TestFailuresSpeakOurWords(t *testing.T) {
 	}
 	if u, _ := url.Parse(plain.URL); outbound.NewMaker(outbound.Config{}).Connect(t.Context(), u) != nil {
 		t.Error("connect to a server that is there fails")
+	}
+}
+
+// TestSilentNameServerEndsByTheDeadline (F13).
+func TestSilentNameServerEndsByTheDeadline(t *testing.T) {
+	t.Parallel()
+	silent := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://portal.example.edu", nil)
+	_, err := outbound.Do(outbound.NewMaker(outbound.Config{Resolver: silent}).Configured(), r, 100)
+	if err == nil || ctx.Err() == nil || !strings.HasSuffix(err.Error(), "in time") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -36,9 +36,9 @@ func seconds(digits string) time.Duration {
 	if len(digits) > 6 {
 		return MaxWait
 	}
-	var n time.Duration
+	n := 0
 	for _, d := range digits {
-		n = n*10 + time.Duration(d-'0')
+		n = n*10 + int(d-'0')
 	}
-	return min(n*time.Second, MaxWait)
+	return min(time.Duration(n)*time.Second, MaxWait)
 }

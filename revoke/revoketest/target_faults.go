@@ -308,7 +308,7 @@ func showsNoSecret(t *testing.T, b *targetBench) {
 				w.Header().Set(name, planted)
 			}
 			w.WriteHeader(status)
-			_, _ = fmt.Fprintf(w, "%s %v %s", planted, r.Header, body)
+			_, _ = fmt.Fprintf(w, "%s %v %s", planted, r.Header, body) //nolint:gosec // a hostile answer is what this is
 		})
 		_, _ = b.call(t, ample, oweTo(targetSally, oweEnd(revoke.ScopeUser)))
 	}
