@@ -112,20 +112,16 @@ func (in input) decide(f *Facts) (Effects, Outcome) {
 		return Effects{}, Outcome{Event: prior.ID, State: prior.State, Duplicate: true, Decided: prior.Decided}
 	}
 	d := newDecision(f, in)
-	var before *View
-	if slices.ContainsFunc(in.event.Signals, func(s Signal) bool { return s.Counting }) {
-		before = f.view()
+	counting := slices.ContainsFunc(in.event.Signals, func(s Signal) bool { return s.Counting })
+	before := 0
+	if counting {
+		before = f.live()
 	}
 	for _, sig := range in.event.Signals {
 		d.signal(sig)
 	}
-	if before != nil {
-		after := f.view()
-		for _, s := range f.Sessions {
-			if Live(&s, before, f.Now).Live && !Live(&s, after, f.Now).Live {
-				d.decided.Covers++
-			}
-		}
+	if counting {
+		d.decided.Covers = before - f.live()
 	}
 	return d.close()
 }

@@ -237,8 +237,11 @@ func TestCounting(t *testing.T) {
 	w.register(Registration{Subject: sally(), Kind: Mobile})
 	one := w.send(admin, Signal{Kind: SessionsCleared, Subject: sally(), OnlyKind: Mobile, Command: true, Counting: true})
 	rest := w.send(admin, Signal{Kind: SessionsCleared, Subject: sally(), Command: true, Counting: true})
-	if one.Covers != 1 || rest.Covers != 3 {
-		t.Errorf("covers = %d and %d, want 1 and 3", one.Covers, rest.Covers)
+	named := w.register(Registration{Subject: sally()})
+	single := w.send(admin, Signal{Kind: SessionsCleared, Session: SessionRef{ID: named.ID}, Command: true, Counting: true})
+	again := w.send(admin, Signal{Kind: SessionsCleared, Session: SessionRef{ID: named.ID}, Command: true, Counting: true})
+	if one.Covers != 1 || rest.Covers != 3 || single.Covers != 1 || again.Covers != 0 {
+		t.Errorf("covers = %d, %d, %d and %d, want 1, 3, 1 and 0", one.Covers, rest.Covers, single.Covers, again.Covers)
 	}
 }
 

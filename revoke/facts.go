@@ -196,6 +196,17 @@ func (f *Facts) newest(user ID) Newest {
 	return n
 }
 
+// live counts which of these sessions live.
+func (f *Facts) live() int {
+	v, n := f.view(), 0
+	for _, s := range f.Sessions {
+		if Live(&s, v, f.Now).Live {
+			n++
+		}
+	}
+	return n
+}
+
 // holder returns whom an identifier led to at an instant: of those who held it by then the one who carries it still, else
 // the latest; the first one held it always. An identifier that two people carry finds nobody, and shared says so.
 func (f *Facts) holder(id Identifier, at Instant) (user ID, found, shared bool) {
