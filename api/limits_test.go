@@ -21,7 +21,7 @@ func (b *bundle) raw(want int, parts ...string) (answers []reply, closed bool) {
 		b.t.Fatalf("dial: %v", err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	defer time.AfterFunc(20*time.Second, func() { _ = conn.Close() }).Stop()
 	for _, part := range parts {
 		if _, err := io.WriteString(conn, part); err != nil {
 			break // the server has answered and closed

@@ -41,8 +41,7 @@ func nginx(t *testing.T, curfew, application string) *http.Client {
 			t.Fatal("this test runs the documented configuration in nginx, which is not here. Type: sudo apt-get install -y nginx-light")
 		}
 	}
-	// Not t.TempDir: its name is too long for a socket, and nginx's workers, who are nobody, could not enter it.
-	dir, err := os.MkdirTemp("", "nginx")
+	dir, err := os.MkdirTemp("", "nginx") //nolint:usetesting // nginx's workers are nobody, who cannot enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
