@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"curfew/internal/pgtest"
 	"curfew/revoke"
 	"curfew/revoke/revoketest"
 	"curfew/store"
@@ -33,4 +34,14 @@ func open(t *testing.T, cfg store.Config) *store.Store {
 		}
 	})
 	return s
+}
+
+func TestContractOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	revoketest.RunStore(t, openPostgreSQL)
+}
+
+func openPostgreSQL(t *testing.T) revoke.Store {
+	t.Helper()
+	return open(t, store.Config{URL: pgtest.Database(t)})
 }

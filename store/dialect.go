@@ -26,6 +26,8 @@ type database interface {
 	refused(err error) bool
 	// again reports whether the same transaction may work when it is run again.
 	again(err error) bool
+	// gone reports whether the connection failed, or the database with it.
+	gone(err error) bool
 	// duplicate reports whether a row was there that had to be new.
 	duplicate(err error) bool
 }

@@ -131,7 +131,7 @@ func (s *Store) runGroup(w *writer, group []*waiting) {
 		for _, m := range group {
 			m.done <- m.err
 		}
-	case len(group) > 1 && !errors.Is(err, revoke.ErrUnknownCommit):
+	case len(group) > 1 && !errors.Is(err, revoke.ErrUnknownCommit) && !errors.Is(err, revoke.ErrUnavailable) && !s.db.gone(err):
 		for i := range group {
 			s.runGroup(w, group[i:i+1])
 		}
@@ -163,7 +163,9 @@ func (s *Store) decideGroup(ctx context.Context, w *writer, group []*waiting) (b
 	for _, m := range group {
 		facts.Now = s.clock.Next(now)
 		var effects revoke.Effects
-		if effects, m.err = s.ask(m.decide, facts); m.err != nil {
+		effects, m.err = s.ask(m.decide, facts)
+		s.clock.Hold(facts.Now)
+		if m.err != nil {
 			continue
 		}
 		facts.Apply(effects)

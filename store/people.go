@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"curfew/revoke"
 )
@@ -38,8 +39,23 @@ func (s *Store) holders(ctx context.Context, id revoke.Identifier) (carriers []r
 	return carriers, err
 }
 
-// lastText sorts after everything that goes on with a character that is in use.
-const lastText = "\U0010ffff"
+// after returns the first text that sorts after everything beginning with prefix, empty when nothing does. Bytes of UTF-8
+// sort as its characters do.
+func after(prefix string) string {
+	runes := []rune(prefix)
+	for i := len(runes) - 1; i >= 0; i-- {
+		switch runes[i] {
+		case utf8.MaxRune:
+			continue // nothing comes after it: the one before must move
+		case 0xd7ff:
+			runes[i] = 0xe000 // the surrogates in between are no characters
+		default:
+			runes[i]++
+		}
+		return string(runes[:i+1])
+	}
+	return ""
+}
 
 // Users returns users of an org that q matches, by id.
 func (s *Store) Users(ctx context.Context, q revoke.UserQuery) ([]revoke.User, error) {
@@ -61,7 +77,10 @@ func (s *Store) Users(ctx context.Context, q revoke.UserQuery) ([]revoke.User, e
 		case q.Value != "":
 			held += " AND value = " + c.arg(clean(q.Value))
 		case q.Prefix != "":
-			held += " AND value >= " + c.arg(clean(q.Prefix)) + " AND value < " + c.arg(clean(q.Prefix)+lastText)
+			held += " AND value >= " + c.arg(clean(q.Prefix))
+			if end := after(clean(q.Prefix)); end != "" {
+				held += " AND value < " + c.arg(end)
+			}
 		default:
 			return nil, nil
 		}

@@ -59,6 +59,15 @@ func (s *Store) rowsOf(ctx context.Context, t *table, where string, each func(re
 	}, args...)
 }
 
+// collect appends the rows of a table that was selected with its list.
+func collect(t *table, into *[]record) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
+		r, err := t.scan(rows)
+		*into = append(*into, r)
+		return err
+	}
+}
+
 // Ping asks whether the store answers.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.lock.held(); err != nil {

@@ -77,6 +77,11 @@ func column(names []string, i int, missing string) string {
 	return missing
 }
 
+// listOf is list with every column's table.
+func (t *table) listOf(alias string) string {
+	return alias + "." + strings.ReplaceAll(t.list, ", ", ", "+alias+".")
+}
+
 // statement is what writes many rows on PostgreSQL, its arguments numbered after those before it.
 func (t *table) statement(after int) string {
 	if t.postgres != "" {

@@ -42,8 +42,10 @@ func sqliteCode(err error) int {
 func (sqliteDB) refused(err error) bool { return sqliteCode(err)&0xff == sqlite3.SQLITE_BUSY }
 
 func (d sqliteDB) again(err error) bool {
-	return sqliteCode(err)&0xff == sqlite3.SQLITE_BUSY || d.duplicate(err) || errors.Is(err, driver.ErrBadConn)
+	return sqliteCode(err)&0xff == sqlite3.SQLITE_BUSY || d.duplicate(err) || d.gone(err)
 }
+
+func (sqliteDB) gone(err error) bool { return errors.Is(err, driver.ErrBadConn) }
 
 func (sqliteDB) duplicate(err error) bool {
 	code := sqliteCode(err)

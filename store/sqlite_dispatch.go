@@ -30,11 +30,7 @@ func (sqliteDB) claim(ctx context.Context, w *writer, c claim, lanes []lane) ([]
 		if leased > 0 {
 			continue
 		}
-		err = w.query(ctx, sqliteLease+deliveriesTable.list, func(rows *sql.Rows) error {
-			r, err := deliveriesTable.scan(rows)
-			out = append(out, r)
-			return err
-		}, target, l.org, user, idText(c.lease), int64(c.until))
+		err = w.query(ctx, sqliteLease+deliveriesTable.list, collect(deliveriesTable, &out), target, l.org, user, idText(c.lease), int64(c.until))
 		if err != nil {
 			return nil, err
 		}

@@ -130,7 +130,7 @@ func (s *Store) transact(ctx context.Context, w *writer, do func(context.Context
 func (s *Store) retrying(ctx context.Context, w *writer, do func(context.Context) (bool, error)) error {
 	for try := 1; ; try++ {
 		err := s.transact(ctx, w, do)
-		if err == nil || try == maxTries || !s.db.again(err) || errors.Is(err, revoke.ErrUnknownCommit) {
+		if err == nil || try == maxTries || !s.db.again(err) || errors.Is(err, revoke.ErrUnknownCommit) || s.db.gone(err) && try > 1 {
 			return err
 		}
 	}

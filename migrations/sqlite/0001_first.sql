@@ -345,3 +345,50 @@ CREATE TABLE meta (
     horizon INTEGER NOT NULL
 ) STRICT;
 INSERT INTO meta (one, epoch, schema, oldest_program, clock_mark, horizon) VALUES (1, lower(hex(randomblob(16))), 1, 1, 0, 0);
+
+-- How many rows each prefix of an index selects on the tables of a large school: nearly all rows are of one org. Without these
+-- numbers SQLite takes the org alone for a good key and reads a whole table to find one person.
+ANALYZE;
+DELETE FROM sqlite_stat1;
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+    ('users', 'users', '200000 200000 1'),
+    ('users', 'users_id', '200000 1'),
+    ('joins', 'joins', '1000 1000 2 1'),
+    ('joins', 'joins_other', '1000 1000 2 1'),
+    ('identifiers', 'identifiers', '800000 800000 200000 1 1'),
+    ('identifiers', 'identifiers_user', '800000 800000 4'),
+    ('identifiers', 'identifiers_value', '800000 800000 3 2'),
+    ('blocks', 'blocks', '20000 20000 2 2 1'),
+    ('cutoffs', 'cutoffs', '50000 50000 2 2 1 1'),
+    ('sessions', 'sqlite_autoindex_sessions_1', '1000000 1000000 1'),
+    ('sessions', 'sessions_client', '1000000 1000000 1 1'),
+    ('sessions', 'sessions_token', '1000000 1000000 1'),
+    ('sessions', 'sessions_sid', '500000 500000 2'),
+    ('sessions', 'sessions_user', '1000000 1000000 5 1 1 1'),
+    ('sessions', 'sessions_born', '1000000 1000000 2 1'),
+    ('sessions', 'sessions_kind', '1000000 1000000 200000 2'),
+    ('sessions', 'sessions_app', '1000000 1000000 50000 2 1'),
+    ('sessions', 'sessions_device', '500000 500000 3 1'),
+    ('sessions', 'sessions_expiry', '1000000 1000000 2'),
+    ('devices', 'devices', '500000 500000 1'),
+    ('device_identifiers', 'device_identifiers', '500000 500000 250000 1'),
+    ('device_identifiers', 'device_identifiers_device', '500000 500000 2'),
+    ('events', 'sqlite_autoindex_events_1', '500000 500000 1'),
+    ('events', 'events_sender', '500000 500000 250000 1'),
+    ('events', 'events_source', '500000 500000 100000 1'),
+    ('revocations', 'revocations', '500000 500000 1'),
+    ('revocations', 'revocations_user', '500000 500000 3 1'),
+    ('deliveries', 'deliveries', '2000000 2000000 5 1'),
+    ('deliveries', 'deliveries_ready', '1000 300 200 2 1'),
+    ('deliveries', 'deliveries_person', '1000 300 300 2 1'),
+    ('deliveries', 'deliveries_parked', '100 100 2 1'),
+    ('attempts', 'attempts', '3000000 3000000 6 1 1'),
+    ('resources', 'sqlite_autoindex_resources_1', '200000 200000 1'),
+    ('resources', 'resources_named', '200000 200000 150000 150000 1'),
+    ('resources', 'resources_user_name', '200000 200000 150000 150000 2'),
+    ('resources', 'resources_external', '200000 200000 150000 150000 1'),
+    ('resources', 'resources_created', '200000 200000 150000 150000 2 1'),
+    ('resources', 'resources_user', '200000 200000 1'),
+    ('resource_emails', 'resource_emails', '300000 300000 2 1'),
+    ('resource_emails', 'resource_emails_value', '300000 300000 200000 2 1');
+ANALYZE sqlite_schema;
