@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"curfew/revoke"
 	"curfew/targets"
@@ -42,7 +41,7 @@ func TestProgramOfThePageWorks(t *testing.T) {
 	}
 	address, said := startPortal(t, program)
 	target := open(t, settings("http://"+address+"/logout"), targets.Deps{})
-	waitFor(t, target)
+	waitUntil(t, func() bool { return target.Check(t.Context()) == nil })
 
 	o := owed(blocked(), lifted())
 	for range 2 { // the second time everything is known already
@@ -100,20 +99,4 @@ func startPortal(t *testing.T, program string) (address string, said <-chan stri
 		_ = portal.Wait()
 	})
 	return address, lines
-}
-
-// waitFor returns when the target's system takes connections.
-func waitFor(t *testing.T, target revoke.Target) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	ctx, cancel := contextOf(t, 30*time.Second)
-	defer cancel()
-	for target.Check(ctx) != nil {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatal("the program does not listen")
-		}
-	}
 }
