@@ -165,6 +165,25 @@ func TestErrorsOfATypeHaveAnAnswer(t *testing.T) {
 	}
 }
 
+// Case 25: a person at the sender's can tell what to change.
+func TestWhatIsNotJSONIsToldInASentence(t *testing.T) {
+	t.Parallel()
+	p := withProbe(t, trusting(), nil)
+	for body, want := range map[string]string{
+		"": "is empty", "\xef\xbb\xbf{}": "byte order mark", "{\"a\":\"\xff\"}": "UTF-8", "{}\x00": "NUL", strings.Repeat("[", 33) + strings.Repeat("]", 33): "32 levels",
+		"{}{}": "nothing after it", `{"id":1,"b":{"id":2},"id":3}`: "id stands twice",
+	} {
+		if w := p.post(body); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), want) || !strings.Contains(w.Body.String(), "/problems/invalid") {
+			t.Errorf("%q: got %d %s, want 400 that says %q", body, w.Code, w.Body, want)
+		}
+	}
+	for _, body := range []string{strings.Repeat("[", 32) + strings.Repeat("]", 32), `{"a":{"id":1},"b":[{"id":2},{"id":3}],"id":"id"}`, `{"a":"[[\"{","b":"\\"}`} {
+		if w := p.post(body); w.Code != http.StatusNoContent {
+			t.Errorf("%s: got %d %s, want 204", body, w.Code, w.Body)
+		}
+	}
+}
+
 // limited takes little, and text.
 type limited struct{ probe }
 

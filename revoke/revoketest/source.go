@@ -318,6 +318,12 @@ func caseTooLarge(t *testing.T, s *sender) {
 	s.want(s.post(large), http.StatusRequestEntityTooLarge, 0, "10 MB with Content-Length")
 	var body endless
 	r := s.signed("", senderKey)
+	r.Body, r.ContentLength = io.NopCloser(&body), 10<<20
+	s.want(s.send(r), http.StatusRequestEntityTooLarge, 0, "10 MB announced")
+	if body.read > 0 {
+		t.Errorf("%d bytes were read of a body that was announced as too large", body.read)
+	}
+	r = s.signed("", senderKey)
 	r.Body, r.ContentLength = io.NopCloser(&body), -1
 	s.want(s.send(r), http.StatusRequestEntityTooLarge, 0, "no end and no Content-Length")
 	if body.read > 2<<20 {
