@@ -1,0 +1,209 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestProgram starts the real program, built once.
+func TestProgram(t *testing.T) {
+	t.Parallel()
+	p := build(t, "")
+	t.Run("story", func(t *testing.T) { onEach(t, p.story) })
+	t.Run("second server", func(t *testing.T) { onEach(t, p.secondServer) })
+	t.Run("commands", func(t *testing.T) { onEach(t, p.commands) })
+	t.Run("first start", p.firstStart)
+	t.Run("demo", p.demo)
+}
+
+const sally = "sally@example.edu"
+
+// story is the main job: whatever says that a person is out, all of her sessions die, stay dead, and new ones work after.
+func (p program) story(t *testing.T, folder, database string) {
+	app := newPortal(t)
+	file := configure(t, folder, database, app.URL)
+	r := p.start(t, file)
+
+	sessions := map[string]string{}
+	for name, kind := range map[string]string{"iPhone": "mobile", "iPad": "mobile", "laptop": "browser"} {
+		sessions[name] = r.signIn(t, kind)
+	}
+	all := func(want bool, when string) {
+		t.Helper()
+		for name, token := range sessions {
+			if got := r.active(t, token); got != want {
+				t.Errorf("%s, introspection of the %s: got active %t, want %t", when, name, got, want)
+			}
+			wantStatus := http.StatusUnauthorized
+			if want {
+				wantStatus = http.StatusOK
+			}
+			if got := r.verify(token); got != wantStatus {
+				t.Errorf("%s, /verify of the %s: got %d, want %d", when, name, got, wantStatus)
+			}
+		}
+	}
+	resource := r.provision(t, sally)
+	all(true, "signed in, then provisioned")
+
+	if a := r.setActive(resource, false); a.status/100 != 2 {
+		t.Fatalf("SCIM deactivation: got %d %s", a.status, a.body)
+	}
+	all(false, "after the SCIM deactivation")
+	if a := r.register(sally, "browser"); a.status != http.StatusForbidden || a.member(t, "type") != "/problems/blocked" {
+		t.Errorf("registration while blocked: got %d %s, want 403 blocked", a.status, a.body)
+	}
+	eventually(t, "the application is told of the block", func() bool { return app.heard("user.blocked", sally) })
+
+	if a := r.setActive(resource, true); a.status/100 != 2 {
+		t.Fatalf("SCIM reactivation: got %d %s", a.status, a.body)
+	}
+	all(false, "after the reactivation")
+	eventually(t, "the application is told of the lift", func() bool { return app.heard("user.lifted", sally) })
+	again := r.signIn(t, "mobile")
+	if !r.active(t, again) || r.verify(again) != http.StatusOK {
+		t.Error("a login after the reactivation does not work")
+	}
+
+	if a := r.okta("wrong-"+oktaSecret, "user.lifecycle.suspend", "e-0", sally, time.Now()); a.status != http.StatusUnauthorized {
+		t.Errorf("Okta event with a wrong secret: got %d, want 401", a.status)
+	}
+	if !r.active(t, again) {
+		t.Error("an Okta event with a wrong secret ended a session")
+	}
+	if a := r.okta(oktaSecret, "user.lifecycle.suspend", "e-1", sally, time.Now()); a.status/100 != 2 {
+		t.Fatalf("Okta suspension: got %d %s", a.status, a.body)
+	}
+	if r.active(t, again) || r.verify(again) != http.StatusUnauthorized {
+		t.Error("a session lives after the Okta suspension")
+	}
+	if a := r.okta(oktaSecret, "user.lifecycle.unsuspend", "e-2", sally, time.Now().Add(time.Millisecond)); a.status/100 != 2 {
+		t.Fatalf("Okta unsuspension: got %d %s", a.status, a.body)
+	}
+	if r.active(t, again) {
+		t.Error("the Okta unsuspension brought a session back")
+	}
+	sessions["after Okta"], sessions["after SCIM"] = r.signIn(t, "mobile"), again
+	alive := r.signIn(t, "desktop")
+	ended := r.post("/v1/revocations", opsToken, fmt.Sprintf(`{"scope": "user", "subject": {"format": "email", "email": %q}, "kind": "mobile", "reason": "lost her phone"}`, sally))
+	if ended.status != http.StatusCreated {
+		t.Errorf("an operator's revocation: got %d %s, want 201", ended.status, ended.body)
+	}
+	all(false, "after an operator ended the mobile ones")
+
+	r.stop(t)
+	r = p.start(t, file)
+	all(false, "after a restart")
+	if !r.active(t, alive) {
+		t.Error("a live session died by a restart")
+	}
+	r.kill()
+	r = p.start(t, file)
+	all(false, "after kill -9")
+	if !r.active(t, alive) {
+		t.Error("a live session died by kill -9")
+	}
+	if len(app.bad) > 0 {
+		t.Errorf("the standard's own library refuses our signatures: %v", app.bad)
+	}
+	for _, secret := range []string{directoryToken, portalToken, gatewayToken, opsToken, oktaSecret, portalHook, alive, again} {
+		if strings.Contains(r.log.String(), secret) {
+			t.Errorf("the log shows a secret")
+		}
+	}
+}
+
+// signIn registers a session of Sally's and returns its token.
+func (r *running) signIn(t *testing.T, kind string) string {
+	t.Helper()
+	a := r.register(sally, kind)
+	token, _ := a.member(t, "token").(string)
+	if a.status != http.StatusCreated || token == "" {
+		t.Fatalf("register: got %d %s, want 201 with a token", a.status, a.body)
+	}
+	return token
+}
+
+// secondServer: two servers on one database would each believe what it remembers.
+func (p program) secondServer(t *testing.T, folder, database string) {
+	file := configure(t, folder, database, "http://127.0.0.1:1")
+	r := p.start(t, file)
+	code, out, text := p.run(t, folder, "serve", "--config", file)
+	if code != exitFailed || out != "" || !strings.Contains(text, "server") {
+		t.Errorf("a second server: got exit code %d and %q, want 1 and words about the server that runs", code, text)
+	}
+	if got := r.get("/readyz", "").status; got != http.StatusOK {
+		t.Errorf("the first server after that: readyz %d, want 200", got)
+	}
+	r.kill()
+	p.start(t, file) // a killed server leaves no lock behind
+}
+
+// firstStart: no file, no flag, no variable. The address may be taken on this machine; the file is written before.
+func (p program) firstStart(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file := filepath.Join(folder, defaultFile)
+	serve := func() string {
+		t.Helper()
+		r := &running{cmd: exec.Command(p.path, "serve"), log: newLogBuffer(), exited: make(chan error, 1)}
+		out := newLogBuffer()
+		r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = folder, out, r.log
+		if err := r.cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		go func() { r.exited <- r.cmd.Wait() }()
+		t.Cleanup(r.kill)
+		eventually(t, "the server listens, or says that the address is taken", func() bool {
+			return strings.Contains(r.log.String(), "listening") || strings.Contains(r.log.String(), "already in use")
+		})
+		if !strings.Contains(r.log.String(), "already in use") {
+			r.stop(t)
+		}
+		if text := r.log.String() + out.String(); strings.Contains(text, tokenPrefix) {
+			t.Errorf("a first start that no terminal watches shows a secret: %s", text)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	text := serve()
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("curfew.yaml: got %v, %v; want mode 0600", info.Mode(), err)
+	}
+	if strings.Count(text, tokenPrefix) != 3 {
+		t.Errorf("a first start must make three tokens, got: %s", text)
+	}
+	if serve() != text {
+		t.Error("a second start does not use the file of the first")
+	}
+	code, out, errs := p.run(t, folder, "check")
+	if code != exitDone || strings.Contains(out+errs, tokenPrefix) || !strings.Contains(errs, "good") {
+		t.Errorf("check of what a first start writes: got %d, %s%s", code, out, errs)
+	}
+}
+
+// demo tells the whole story by itself, with what it observed over HTTP.
+func (p program) demo(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	start := time.Now()
+	code, out, errs := p.run(t, folder, "demo", "--once")
+	if code != exitDone || !strings.Contains(out, "All of it was observed") {
+		t.Errorf("demo --once: got exit code %d\n%s\n%s", code, out, errs)
+	}
+	if took := time.Since(start); took > 30*time.Second {
+		t.Errorf("demo --once took %s, want less than 30 s", took)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("demo left %v in the working directory (%v), want nothing", left, err)
+	}
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestWelcomeShowsSecretsOnlyToATerminal(t *testing.T) {
+	t.Parallel()
+	loaded, err := loadText(t, firstConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, terminal := range []bool{true, false} {
+		var out bytes.Buffer
+		(&shell{out: &out, terminal: terminal}).welcome(loaded, "http://127.0.0.1:8080")
+		for _, token := range loaded.Tokens {
+			if got := strings.Contains(out.String(), token.Secret.Reveal()); got != terminal {
+				t.Errorf("terminal %t: the token %s is shown: %t", terminal, token.Name, got)
+			}
+		}
+		for _, want := range []string{"http://127.0.0.1:8080/scim/v2", "/v1/sessions", "curfew user show sally@example.edu", "curfew.yaml"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("terminal %t: got %q, want %q in it", terminal, out.String(), want)
+			}
+		}
+	}
+}
+
+func TestNobodyIsAskedWithoutATerminal(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		asking bool
+		typed  string
+		good   bool
+	}{{false, "", true}, {true, "everyone\n", true}, {true, "yes\n", false}, {true, "", false}} {
+		var errs bytes.Buffer
+		err := (&shell{in: strings.NewReader(c.typed), err: &errs, asking: c.asking}).confirm("Sure? ", "everyone")
+		if (err == nil) != c.good {
+			t.Errorf("asking %t, typed %q: got %v", c.asking, c.typed, err)
+		}
+	}
+}
