@@ -12,6 +12,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver of both the product and the bare commits
 
+	"curfew/internal/pgtest"
 	"curfew/revoke"
 	"curfew/store"
 )
@@ -25,12 +26,12 @@ type database struct {
 	events    atomic.Int64 // ids given to events
 	bareDSN   string
 	driver    string
-	stop      func() error
+	stop      func()
 }
 
 // openDatabase makes an empty database in home.
 func openDatabase(ctx context.Context, name, home string, users int) (*database, error) {
-	d := &database{name: name, crowd: crowd{users: users}, stop: func() error { return nil }}
+	d := &database{name: name, crowd: crowd{users: users}, stop: func() {}}
 	switch name {
 	case "sqlite":
 		d.url, d.groupGoal, d.driver = "sqlite:"+filepath.Join(home, "curfew.db"), 1.6, "sqlite"
@@ -38,24 +39,32 @@ func openDatabase(ctx context.Context, name, home string, users int) (*database,
 		q := url.Values{"_txlock": {"immediate"}, "_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)"}}
 		d.bareDSN = "file:" + filepath.Join(home, "bare.db") + "?" + q.Encode()
 	case "postgres":
-		c, err := startCluster(ctx, home)
+		c, err := pgtest.Start(ctx, "shared_buffers=256MB")
 		if err != nil {
 			return nil, err
 		}
-		d.url, d.groupGoal, d.driver, d.bareDSN, d.stop = c.url("curfew"), 2.5, "postgres", c.url("postgres"), c.stop
+		d.stop = c.Stop
+		d.url, d.groupGoal, d.driver, d.bareDSN = c.URL("curfew"), 2.5, "postgres", c.URL("postgres")
 	default:
 		return nil, fmt.Errorf("no database is called %q: take sqlite, postgres or both", name)
 	}
-	return d, d.makeBare(ctx)
+	if err := d.makeBare(ctx); err != nil {
+		d.stop()
+		return nil, err
+	}
+	return d, nil
 }
 
-// makeBare makes the table of the bare commits.
+// makeBare makes the table of the bare commits, which on PostgreSQL lie beside the database in a cluster.
 func (d *database) makeBare(ctx context.Context) error {
 	db, err := sql.Open(d.driver, d.bareDSN)
 	if err != nil {
 		return err
 	}
 	_, err = db.ExecContext(ctx, "CREATE TABLE bare (id BIGINT PRIMARY KEY, at BIGINT NOT NULL, said TEXT NOT NULL)")
+	if err == nil && d.driver == "postgres" {
+		_, err = db.ExecContext(ctx, "CREATE DATABASE curfew")
+	}
 	return errors.Join(err, db.Close())
 }
 
@@ -89,5 +98,3 @@ func (d *database) bare(clients int) contender {
 func (d *database) open(ctx context.Context, largestGroup int) (revoke.Store, error) {
 	return store.Open(ctx, store.Config{URL: d.url, Log: slog.New(slog.DiscardHandler), ProgramVersion: "bench", LargestGroup: largestGroup})
 }
-
-func (d *database) close() error { return d.stop() }

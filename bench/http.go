@@ -57,7 +57,7 @@ func (b *bench) patchesOwing(ctx context.Context, d *database, owed int) (err er
 	}
 	b.say(verdict{
 		what: d.name + ": one SCIM PATCH that deactivates, in bare durable commits", ratio: ratio(rates[0], rates[1]), goal: 4,
-		where: b.where(targets(owed)+", which are told meanwhile", clients(1), "HTTP"),
+		where: b.where(targets(owed)+map[bool]string{true: ", told meanwhile"}[owed > 0], clients(1), "HTTP"),
 	})
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -26,7 +27,7 @@ type bench struct {
 	resources                int           // people whom a directory provisions over SCIM
 	databases                []string
 	only                     []string // what is measured; everything when empty
-	dir                      string
+	dir                      string   // in the temporary folder, as PostgreSQL's cluster; removed in the end
 	out, log                 io.Writer
 }
 
@@ -49,13 +50,12 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 5, "slices that each contender gets")
 	flag.DurationVar(&b.slice, "slice", time.Second, "how long a slice takes")
 	flag.IntVar(&b.resources, "resources", 4000, "people whom the directory provisions over SCIM, at most all")
-	flag.StringVar(&b.dir, "dir", "", "where the databases are made; a temporary folder when empty")
 	databases := flag.String("databases", "sqlite,postgres", "which databases")
 	only := flag.String("only", "", "what to measure, of live, deactivation, groups, scim, introspection, everyone; all when empty")
 	flag.Parse()
 	b.only = strings.FieldsFunc(*only, func(r rune) bool { return r == ',' })
 	b.databases = strings.Split(*databases, ",")
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := b.run(ctx)
 	stop()
 	exitOn(err)
@@ -73,17 +73,14 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return errors.New("there must be people, a session for each, clients and rounds")
 	}
 	b.resources = min(b.resources, b.users/2) // each is provisioned once
-	dir, err := os.MkdirTemp(b.dir, "curfew-bench-")
+	dir, err := os.MkdirTemp("", "curfew-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := os.Chmod(dir, 0o755); err != nil { // #nosec G302 -- PostgreSQL runs as another user and must pass through
-		return err
-	}
 	b.dir = dir
 	if inMemory(dir) {
-		b.progress("%s is in memory: commits there cost nothing, and the ratios are of no use; name another -dir", dir)
+		b.progress("%s is in memory: commits there cost nothing, and the ratios are of no use; set TMPDIR to a disk", dir)
 	}
 	if b.wants("live") {
 		b.live()
@@ -120,16 +117,16 @@ type measurement struct {
 
 func (b *bench) wants(name string) bool { return len(b.only) == 0 || slices.Contains(b.only, name) }
 
-func (b *bench) database(ctx context.Context, name string) (err error) {
+func (b *bench) database(ctx context.Context, name string) error {
 	home := filepath.Join(b.dir, name)
-	if err := os.Mkdir(home, 0o755); err != nil { // #nosec G301 -- as above
+	if err := os.Mkdir(home, 0o700); err != nil {
 		return err
 	}
 	d, err := openDatabase(ctx, name, home, b.users)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.close()) }()
+	defer d.stop()
 	b.progress("%s: writing %s people with %s sessions", name, thousands(b.users), thousands(b.sessions))
 	if err := b.fill(ctx, d); err != nil {
 		return fmt.Errorf("fill: %w", err)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,7 +24,7 @@ import (
 // build builds the product as it ships.
 func (b *bench) build(ctx context.Context) error {
 	b.progress("building curfew")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.binary(), "curfew/cmd/curfew") // #nosec G204 -- our own program
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", b.binary(), "curfew/cmd/curfew") // #nosec G204 -- our own program
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build curfew: %w\n%s", err, out)
@@ -153,4 +154,13 @@ func (s *server) make(ctx context.Context, path, token string, body, made any) e
 func (s *server) raw(method, path, secret, contentType, body string) []byte {
 	return fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
 		method, path, s.address, secret, contentType, len(body), body)
+}
+
+func freePort(ctx context.Context) (int, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port, nil
 }

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain lets the test binary be the processes that a run starts of itself.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case clientMode:
+			exitOn(serveClient(os.Stdin, os.Stdout))
+			os.Exit(0)
+		case baselineMode:
+			exitOn(serveBaseline(os.Stdin, os.Stdout))
+			os.Exit(0)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// TestEveryLineIsMeasured runs everything on small tables: figures that mean nothing, from the very code that measures.
+// It is not parallel: what others allocate meanwhile would be counted.
+func TestEveryLineIsMeasured(t *testing.T) {
+	var out, log bytes.Buffer
+	b := bench{
+		users: 2000, sessions: 4000, targets: 5, clients: 4, rounds: 1, slice: 50 * time.Millisecond, resources: 20,
+		databases: []string{"sqlite", "postgres"}, out: &out, log: &log,
+	}
+	if err := b.run(t.Context()); err != nil {
+		t.Fatalf("run: %v\n%s%s", err, &log, &out)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 1+2*6 {
+		t.Errorf("a run on both databases prints %d lines, want 13:\n%s", len(lines), &out)
+	}
+	for _, line := range lines[1:] {
+		if !strings.Contains(line, "2,000 users, 4,000 sessions") || !strings.Contains(line, "client") || !strings.Contains(line, "goal: at ") {
+			t.Errorf("a line does not state its conditions: %s", line)
+		}
+	}
+	if want := "Live, allocations for each question: 0.00 (goal: at most 0.00, met)"; !strings.HasPrefix(lines[0], want) {
+		t.Errorf("first line: got %s, want %s", lines[0], want)
+	}
+}
