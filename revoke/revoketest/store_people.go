@@ -109,7 +109,7 @@ func searchUsers(b *bench) {
 func odd() []string {
 	return []string{
 		"sälly@exämple.edu", "sa\u0308lly@exa\u0308mple.edu", "istanbul@i\u0307.tr", "İSTANBUL", "straße", "ſ", "ﬀ", "Σίσυφος", "σίσυφοσ",
-		"100%", "100_", `100\`, "100", "1000", "%", "_", "[a-z]*", "'; DROP TABLE users; --", `"quoted"`, "`", "$1", "?", ":name", "@p1", "{}", "null", "NULL", "0", "00", "0x10", "1e3", "1.0", "1",
+		"100%", "100_", `100\`, "100", "1000", "%", "_", "[a-z]*", "'; DROP TABLE users; --", `"quoted"`, "`", "$1", "?", ":name", "@p1", "{}", "null", "(NULL)", "0", "00", "0x10", "1e3", "1.0", "1",
 		"true", "\u2028", "\u202egnp.exe", "\u200bzero", "zero\u200b", "\ufeffbom", "\U0001F469\u200D\U0001F52C", "\U0010FFFF", "a\U0010FFFF", "a\uffff", "a\ufffd", "ａ", "a b", "a  b", "-", "--", "/*", "\\x00",
 		strings.Repeat("x", 512), strings.Repeat("x", 511) + "y", strings.Repeat("ü", 256), strings.Repeat("\U0010FFFF", 128),
 	}
