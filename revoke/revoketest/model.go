@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,32 +18,19 @@ import (
 // RunModel drives a store through the whole service with random operations, and after each compares every session with a
 // small model of what must be true: what an acknowledged signal covers is dead (promise 2), what was dead stays dead
 // (promise 3), whatever restarts in between, and nothing else is touched. Each run has an org of its own, so that one store
-// serves all of them.
+// serves several of them.
 func RunModel(t *testing.T, open func(t *testing.T) revoke.Store) {
 	t.Helper()
-	store := open(t)
-	var runs atomic.Int64
+	const perStore = 20
+	var store revoke.Store
+	runs := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		r := newModelRun(rt, t.Context(), store, fmt.Sprintf("run-%d", runs.Add(1)))
-		rt.Repeat(map[string]func(*rapid.T){
-			"":                   r.check,
-			"register":           r.register,
-			"register again":     r.registerAgain,
-			"deactivate":         r.deactivate,
-			"reactivate":         r.reactivate,
-			"change credential":  r.changeCredential,
-			"compromise":         r.compromise,
-			"clear part":         r.clearPart,
-			"lose device":        r.loseDevice,
-			"admin blocks":       r.adminBlocks,
-			"admin lifts":        r.adminLifts,
-			"end one session":    r.endOne,
-			"end for many":       r.endForMany,
-			"directory teaches":  r.teach,
-			"repeat an event":    r.repeat,
-			"restart":            r.restart,
-			"lose the connexion": r.fault,
-		})
+		if runs%perStore == 0 {
+			store = open(t)
+		}
+		runs++
+		r := newModelRun(rt, t.Context(), store, fmt.Sprintf("run-%d", runs))
+		rt.Repeat(r.actions())
 	})
 }
 
@@ -56,6 +42,39 @@ type Faulty interface {
 }
 
 var _ Faulty = (*Memory)(nil)
+
+// actions are what a run does. What makes life stands there more than once, or most of a run would go by among the dead.
+func (r *modelRun) actions() map[string]func(*rapid.T) {
+	all := map[string]func(*rapid.T){"": r.check}
+	for _, a := range []struct {
+		name  string
+		times int
+		do    func(*rapid.T)
+	}{
+		{"register", 6, r.register},
+		{"register again", 1, r.registerAgain},
+		{"deactivate", 2, r.deactivate},
+		{"reactivate", 3, r.reactivate},
+		{"suspend and bring back", 2, r.suspendAndBringBack},
+		{"change credential", 2, r.changeCredential},
+		{"compromise", 1, r.compromise},
+		{"clear part", 2, r.clearPart},
+		{"lose device", 1, r.loseDevice},
+		{"admin blocks", 1, r.adminBlocks},
+		{"admin lifts", 3, r.adminLifts},
+		{"end one session", 2, r.endOne},
+		{"end for many", 1, r.endForMany},
+		{"directory teaches", 3, r.teach},
+		{"repeat an event", 1, r.repeat},
+		{"restart", 2, r.restart},
+		{"commit fails", 1, r.fault},
+	} {
+		for i := range a.times {
+			all[fmt.Sprintf("%s %d", a.name, i)] = a.do
+		}
+	}
+	return all
+}
 
 type modelRun struct {
 	ctx   context.Context //nolint:containedctx // a run of the model lives inside one test
@@ -165,10 +184,18 @@ func (r *modelRun) receive(t *rapid.T, src revoke.Source, event revoke.Event) re
 }
 
 func (r *modelRun) deactivate(t *rapid.T) {
+	src := r.sender(t)
+	r.deactivateBy(t, src, r.names(t, src.Learns), r.moment(t))
+}
+
+// sender draws a source that blocks and lifts: a directory, or one that only points.
+func (r *modelRun) sender(t *rapid.T) revoke.Source {
+	return r.source(rapid.SampledFrom([]string{"okta", "hr"}).Draw(t, "source"))
+}
+
+func (r *modelRun) deactivateBy(t *rapid.T, src revoke.Source, names []string, stated tick) {
 	r.model.step++
-	src := r.source(rapid.SampledFrom([]string{"okta", "hr"}).Draw(t, "source"))
-	names := r.names(t, src.Learns)
-	occurred, at := r.at(r.moment(t))
+	occurred, at := r.at(stated)
 	kind := rapid.SampledFrom([]revoke.SignalKind{revoke.Deactivated, revoke.Suspended, revoke.Deleted, revoke.Terminated}).Draw(t, "kind")
 	n := r.lookUp(src, names)
 	out := r.send(t, src, revoke.Signal{Kind: kind, Subject: subject(names), OccurredAt: occurred})
@@ -186,19 +213,34 @@ func (r *modelRun) lookUp(src revoke.Source, names []string) *node {
 }
 
 func (r *modelRun) reactivate(t *rapid.T) {
+	src := r.sender(t)
+	r.reactivateBy(t, src, r.names(t, src.Learns), r.moment(t))
+}
+
+func (r *modelRun) reactivateBy(t *rapid.T, src revoke.Source, names []string, stated tick) {
 	r.model.step++
-	src := r.source(rapid.SampledFrom([]string{"okta", "hr"}).Draw(t, "source"))
-	names := r.names(t, src.Learns)
-	occurred, at := r.at(r.moment(t))
+	occurred, at := r.at(stated)
 	n := r.lookUp(src, names)
 	r.send(t, src, revoke.Signal{Kind: revoke.Reactivated, Subject: subject(names), OccurredAt: occurred})
 	r.model.reactivate(n, src.Authority, at)
 	r.model.settle(fmt.Sprintf("lift by %s at step %d", src.Name, r.model.step))
 }
 
+// suspendAndBringBack is the common story: everything is checked in between, since a session that was over for a moment is
+// over for good.
+func (r *modelRun) suspendAndBringBack(t *rapid.T) {
+	src := r.sender(t)
+	names := r.names(t, src.Learns)
+	r.deactivateBy(t, src, names, r.moment(t))
+	if rapid.Bool().Draw(t, "ask in between") {
+		r.check(t)
+	}
+	r.reactivateBy(t, src, names, 0)
+}
+
 func (r *modelRun) changeCredential(t *rapid.T) {
 	r.model.step++
-	src := r.source(rapid.SampledFrom([]string{"okta", "hr"}).Draw(t, "source"))
+	src := r.sender(t)
 	names := r.names(t, src.Learns)
 	occurred, at := r.at(r.moment(t))
 	n := r.lookUp(src, names)
@@ -408,14 +450,21 @@ func (r *modelRun) owed(t *rapid.T, out revoke.Outcome, want int) {
 	}
 }
 
+// register signs a person in once or a few times, under names that may lead to different users.
 func (r *modelRun) register(t *rapid.T) {
+	for range rapid.IntRange(1, 3).Draw(t, "times") {
+		r.registerOne(t)
+	}
+}
+
+func (r *modelRun) registerOne(t *rapid.T) {
 	r.model.step++
 	r.n++
 	names := r.names(t, false)
 	stated := r.moment(t)
 	s := &modelSession{
 		id: fmt.Sprintf("s-%d", r.n), kind: rapid.SampledFrom(kinds).Draw(t, "kind"), app: rapid.SampledFrom(apps).Draw(t, "app"),
-		device: rapid.SampledFrom(devices).Draw(t, "device"), fresh: stated == 0,
+		device: rapid.SampledFrom(devices).Draw(t, "device"),
 	}
 	s.token = revoke.HashToken(r.org + s.id)
 	issued, born := r.at(stated)

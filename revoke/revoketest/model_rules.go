@@ -48,7 +48,6 @@ type modelSession struct {
 	dead   bool
 	why    string // what ended it
 	token  revoke.TokenHash
-	fresh  bool // registered without issued_at
 }
 
 func newModel() *model {
