@@ -159,7 +159,7 @@ func (a *App) routes() {
 	a.on(fiber.MethodGet, "/v1/deliveries", scopeAdmin, a.listDeliveries)
 	a.on(fiber.MethodPost, "/v1/deliveries/retry", scopeAdmin, a.retryDeliveries)
 	a.on(fiber.MethodPost, "/v1/deliveries/:id/retry", scopeAdmin, a.retryDelivery)
-	a.on(fiber.MethodPost, "/oauth2/introspect", scopeSessions|scopeCheck, a.introspect)
+	a.on(fiber.MethodPost, introspectPath, scopeSessions|scopeCheck, func(c *fiber.Ctx, t *token) error { return a.introspect(c.Context(), t) })
 	a.on(fiber.MethodPost, "/oauth2/revoke", scopeSessions, a.revokeToken)
 	a.rules = append(a.rules, unbuilt()...)
 

@@ -24,7 +24,7 @@ func secretOf(name string) string { return name + "-secret-0123456789" }
 
 // bundle is a whole server over a store in memory, reached over TCP.
 type bundle struct {
-	t       *testing.T
+	t       testing.TB
 	url     string
 	address string
 	store   *revoketest.Memory
@@ -48,7 +48,7 @@ func tokens() []api.Token {
 }
 
 // start starts a server; change may alter what it is made of.
-func start(t *testing.T, change ...func(*api.Config)) *bundle {
+func start(t testing.TB, change ...func(*api.Config)) *bundle {
 	t.Helper()
 	store := revoketest.NewMemory()
 	buffer := &syncBuffer{}

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -25,6 +27,30 @@ func (a *App) requestID(ctx *fasthttp.RequestCtx) string {
 // and ends the moment shutdown begins.
 func asking() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), askTimeout)
+}
+
+// patience is the context of a question that is mostly answered from memory. A timer is started only when somebody waits:
+// starting and stopping one costs more than the answer.
+type patience struct {
+	once   sync.Once
+	inner  context.Context //nolint:containedctx // this is a context
+	cancel context.CancelFunc
+}
+
+func (p *patience) started() context.Context {
+	p.once.Do(func() { p.inner, p.cancel = asking() })
+	return p.inner
+}
+
+func (p *patience) Deadline() (time.Time, bool) { return p.started().Deadline() }
+func (p *patience) Done() <-chan struct{}       { return p.started().Done() }
+func (p *patience) Err() error                  { return p.started().Err() }
+func (*patience) Value(any) any                 { return nil }
+
+// end stops the timer if there is one.
+func (p *patience) end() {
+	p.once.Do(func() { p.inner, p.cancel = context.Background(), func() {} })
+	p.cancel()
 }
 
 // committing returns the context of a change: it ends neither with the client nor with the beginning of shutdown, so

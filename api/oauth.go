@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -17,26 +18,29 @@ import (
 var (
 	errNoToken = &problem{status: 400, word: "invalid", title: "No token", detail: "Send the session token as the form parameter token, once."}
 
-	inactive = []byte(`{"active":false}`)
-	formType = []byte("application/x-www-form-urlencoded")
+	inactive     = []byte(`{"active":false}`)
+	formType     = []byte("application/x-www-form-urlencoded")
+	jsonType     = []byte("application/json")
+	cacheControl = []byte("Cache-Control")
+	noStore      = []byte("no-store")
 )
 
 // introspect answers about a session token (RFC 7662). Unknown, dead and another application's are one answer. Its
 // JSON is written by hand: applications ask on each of their own requests.
-func (a *App) introspect(c *fiber.Ctx, t *token) error {
-	hash, err := formToken(c.Context())
+func (a *App) introspect(ctx *fasthttp.RequestCtx, t *token) error {
+	hash, err := formToken(ctx)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := asking()
-	defer cancel()
-	found, err := a.cfg.Service.Ask(ctx, revoke.SessionRef{Org: t.voice.Org, Token: hash})
+	var wait patience
+	defer wait.end()
+	found, err := a.cfg.Service.Ask(&wait, revoke.SessionRef{Org: t.voice.Org, Token: hash})
 	if err != nil && !errors.Is(err, revoke.ErrNotFound) {
 		return err
 	}
-	resp := &c.Context().Response
-	resp.Header.SetContentType("application/json")
-	resp.Header.Set(fiber.HeaderCacheControl, "no-store")
+	resp := &ctx.Response
+	resp.Header.SetContentTypeBytes(jsonType)
+	resp.Header.SetCanonical(cacheControl, noStore)
 	if err != nil || !found.Live || !t.sees(found.Session) {
 		resp.SetBody(inactive)
 		return nil
@@ -54,7 +58,7 @@ func (t *token) sees(s *revoke.Session) bool {
 func appendActive(b []byte, found *revoke.Answer) []byte {
 	s := found.Session
 	b = append(b, `{"active":true,"sub":"`...)
-	b = append(b, s.User.String()...)
+	b = appendID(b, s.User)
 	if found.UserName != "" {
 		b = append(b, `","username":`...)
 		b = appendText(b, found.UserName)
@@ -62,7 +66,7 @@ func appendActive(b []byte, found *revoke.Answer) []byte {
 	} else {
 		b = append(b, `","sid":"`...)
 	}
-	b = append(b, s.ID.String()...)
+	b = appendID(b, s.ID)
 	b = append(b, `","client_id":`...)
 	b = appendText(b, s.App)
 	b = append(b, `,"iat":`...)
@@ -70,6 +74,15 @@ func appendActive(b []byte, found *revoke.Answer) []byte {
 	b = append(b, `,"exp":`...)
 	b = strconv.AppendInt(b, int64(s.ExpiresAt)/1e6, 10)
 	return append(b, '}')
+}
+
+// appendID appends what id.String returns.
+func appendID(b []byte, id revoke.ID) []byte {
+	b = append(hex.AppendEncode(b, id[:4]), '-')
+	b = append(hex.AppendEncode(b, id[4:6]), '-')
+	b = append(hex.AppendEncode(b, id[6:8]), '-')
+	b = append(hex.AppendEncode(b, id[8:10]), '-')
+	return hex.AppendEncode(b, id[10:])
 }
 
 // appendText appends s as a JSON string.
@@ -97,9 +110,13 @@ func formToken(ctx *fasthttp.RequestCtx) (revoke.TokenHash, error) {
 	if len(kind) > 0 && !bytes.EqualFold(bytes.TrimSpace(kind), formType) {
 		return revoke.TokenHash{}, errNotForm
 	}
+	body := ctx.Request.Body()
+	if plain, ok := bytes.CutPrefix(body, []byte("token=")); ok && len(plain) > 0 && !bytes.ContainsAny(plain, "&%+") {
+		return sha256.Sum256(plain), nil
+	}
 	args := fasthttp.AcquireArgs()
 	defer fasthttp.ReleaseArgs(args)
-	args.ParseBytes(ctx.Request.Body())
+	args.ParseBytes(body)
 	value := args.Peek("token")
 	if len(value) == 0 || len(args.PeekMulti("token")) != 1 {
 		return revoke.TokenHash{}, errNoToken

@@ -2,6 +2,8 @@ package api
 
 import "strings"
 
+const introspectPath = "/oauth2/introspect"
+
 // rule says with which scopes a path can be used at all. A segment "*" is any one, a last "**" any further ones.
 type rule struct {
 	path  []string
@@ -43,8 +45,11 @@ func unbuilt() []rule {
 // needed returns the scopes of which a caller must have one. A path that nothing is known of takes any that is usable
 // below its prefix: its 404 tells nobody else anything.
 func (a *App) needed(d door, path []byte) scopes {
-	if d == doorSCIM {
+	switch {
+	case d == doorSCIM:
 		return scopeSCIM
+	case string(path) == introspectPath:
+		return scopeSessions | scopeCheck
 	}
 	for i := range a.rules {
 		if a.rules[i].covers(path) {

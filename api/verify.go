@@ -23,9 +23,9 @@ const forwardOrg = "main"
 // request carries counts: if any of them is of a dead session the request is refused, because the application behind
 // may read another one than we.
 func (a *App) verify(c *fiber.Ctx) error {
-	ctx, cancel := asking()
-	defer cancel()
-	live, err := a.carried(ctx, c.Context())
+	var wait patience
+	defer wait.end()
+	live, err := a.carried(&wait, c.Context())
 	if err != nil {
 		return err
 	}
