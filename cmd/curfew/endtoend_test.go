@@ -20,6 +20,7 @@ func TestProgram(t *testing.T) {
 	t.Run("commands", func(t *testing.T) { onEach(t, p.commands) })
 	t.Run("first start", p.firstStart)
 	t.Run("demo", p.demo)
+	t.Run("crash", p.crash)
 }
 
 const sally = "sally@example.edu"
