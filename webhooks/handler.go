@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"reflect"
@@ -188,9 +189,7 @@ func (h *Handler) panicked(s *seat, p any) {
 
 func write(w http.ResponseWriter, answer Response) {
 	header := w.Header()
-	for name, values := range answer.Header {
-		header[name] = values
-	}
+	maps.Copy(header, answer.Header)
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff") // what a greeting echoes must never be taken for a page
 	w.WriteHeader(answer.Status)

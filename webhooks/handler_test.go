@@ -93,8 +93,12 @@ func TestWithoutAProofOnlyInsecureTransportOnlyOpens(t *testing.T) {
 		allowed bool
 		want    int
 	}{
-		{webhooks.ProvedSender, false, 204}, {webhooks.ProvedSender, true, 204}, {webhooks.ProvedTransport, false, 401},
-		{webhooks.ProvedTransport, true, 204}, {webhooks.ProvedNothing, false, 401}, {webhooks.ProvedNothing, true, 401},
+		{webhooks.ProvedSender, false, 204},
+		{webhooks.ProvedSender, true, 204},
+		{webhooks.ProvedTransport, false, 401},
+		{webhooks.ProvedTransport, true, 204},
+		{webhooks.ProvedNothing, false, 401},
+		{webhooks.ProvedNothing, true, 401},
 	} {
 		r := trusting()
 		r.verify = func(webhooks.Request) (webhooks.Evidence, error) { return webhooks.Evidence{Proof: c.proof}, nil }

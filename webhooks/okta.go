@@ -74,24 +74,28 @@ func (o *okta) Handshake(r Request) (Response, bool, error) {
 // Items reads the log events of one delivery. A message in another shape is one malformed item: Okta never sends again what
 // was answered with 4xx, and somebody should see it.
 func (o *okta) Items(r Request) ([]Item, error) {
-	var envelope struct {
-		EventID maybe[string]           `json:"eventId"`
-		Data    maybe[oktaEnvelopeData] `json:"data"`
-	}
-	if err := json.Unmarshal(r.Body, &envelope); err != nil || envelope.Data.value.Events == nil {
+	var message maybe[oktaEnvelope]
+	_ = json.Unmarshal(r.Body, &message) // what is in another shape has no list
+	events := message.value.Data.value.Events
+	if events == nil {
 		return []Item{{State: revoke.EventMalformed, Note: "not an Okta event hook: it has no list data.events", Body: r.Body}}, nil
 	}
-	items := make([]Item, len(envelope.Data.value.Events))
-	for i, raw := range envelope.Data.value.Events {
+	items := make([]Item, len(events))
+	for i, raw := range events {
 		items[i] = o.item(raw)
-		if delivery := plain(envelope.EventID.value); delivery != "" {
+		if delivery := plain(message.value.EventID.value); delivery != "" {
 			items[i].Note = join("delivery "+delivery, items[i].Note)
 		}
 	}
 	return items, nil
 }
 
-type oktaEnvelopeData struct {
+type oktaEnvelope struct {
+	EventID maybe[string]        `json:"eventId"` // of this delivery
+	Data    maybe[oktaDelivered] `json:"data"`
+}
+
+type oktaDelivered struct {
 	Events []json.RawMessage `json:"events"`
 }
 

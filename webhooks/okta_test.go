@@ -284,9 +284,15 @@ func TestOktaOddMembersLoseNothing(t *testing.T) {
 	t.Parallel()
 	good := oktaEvent("ev-1", "user.lifecycle.suspend", oktaUser("admin"), oktaUser("sally"))
 	for _, change := range [][2]string{
-		{`"uuid":"ev-1"`, `"uuid":{"a":1}`}, {`"published":"2026-11-23T09:59:58.512Z"`, `"published":1795427998`}, {`"displayMessage":"Something happened"`, `"displayMessage":[1]`},
-		{`"actor":` + oktaUser("admin"), `"actor":"me"`}, {`"reason":null`, `"reason":{"deep":[1]}`}, {`"target":[`, `"target":[1,null,"x",[],`},
-		{`"displayName":"x"`, `"displayName":7`}, {`"version":"0"`, `"version":0,"debugContext":"none"`}, {`"SUCCESS"`, `"success"`},
+		{`"uuid":"ev-1"`, `"uuid":{"a":1}`},
+		{`"published":"2026-11-23T09:59:58.512Z"`, `"published":1795427998`},
+		{`"displayMessage":"Something happened"`, `"displayMessage":[1]`},
+		{`"actor":` + oktaUser("admin"), `"actor":"me"`},
+		{`"reason":null`, `"reason":{"deep":[1]}`},
+		{`"target":[`, `"target":[1,null,"x",[],`},
+		{`"displayName":"x"`, `"displayName":7`},
+		{`"version":"0"`, `"version":0,"debugContext":"none"`},
+		{`"SUCCESS"`, `"success"`},
 	} {
 		h := newHook(t, "")
 		odd := strings.ReplaceAll(good, change[0], change[1])

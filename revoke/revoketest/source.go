@@ -67,7 +67,7 @@ func RunSource(t *testing.T, f SourceFixture) {
 	t.Run("samples", f.samples)
 	for _, c := range []struct {
 		name string
-		run  func(*testing.T, *sender)
+		run  func(*sender)
 	}{
 		{"cases 1, 2, 4, 13, 49: what proves nothing is refused alike", caseRefused},
 		{"case 8: an old key opens while both are there", caseRotation},
@@ -88,7 +88,7 @@ func RunSource(t *testing.T, f SourceFixture) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.run(t, f.sender(t))
+			c.run(f.sender(t))
 		})
 	}
 }
@@ -104,6 +104,7 @@ type sender struct {
 }
 
 func (f SourceFixture) sender(t *testing.T) *sender {
+	t.Helper()
 	s := &sender{SourceFixture: f, t: t, inbox: NewInbox(), refused: &Refusals{}, log: &syncBuffer{}}
 	s.open(Desk{})
 	t.Cleanup(func() {
@@ -141,7 +142,7 @@ func (s *sender) searchFor(where, text string) {
 }
 
 func (s *sender) request(body string) *http.Request {
-	r := httptest.NewRequest(http.MethodPost, "/hooks/sender", strings.NewReader(body))
+	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodPost, "/hooks/sender", strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	return r
 }
@@ -182,18 +183,18 @@ func (s *sender) credential(body, key string) http.Header {
 	return after.Header
 }
 
-func caseRefused(t *testing.T, s *sender) {
+func caseRefused(s *sender) {
 	body := s.Message(s.News("id-1", "sally"))
 	first := s.send(s.request(body))
 	s.want(first, http.StatusUnauthorized, 0, "case 1, no credential")
 	tries := 1
 	refuse := func(what string, r *http.Request) {
-		t.Helper()
+		s.t.Helper()
 		tries++
 		w := s.send(r)
 		s.want(w, http.StatusUnauthorized, 0, what)
 		if w.Body.String() != first.Body.String() || fmt.Sprint(w.Header()) != fmt.Sprint(first.Header()) {
-			t.Errorf("case 49, %s: the answer tells it apart from no credential at all: %v %s", what, w.Header(), w.Body)
+			s.t.Errorf("case 49, %s: the answer tells it apart from no credential at all: %v %s", what, w.Header(), w.Body)
 		}
 	}
 	refuse("case 2, wrong secret", s.signed(body, "not-the-key-of-this-source"))
@@ -214,46 +215,46 @@ func caseRefused(t *testing.T, s *sender) {
 	r.Header.Set("Content-Type", "text/plain")
 	refuse("a wrong media type without credential", r)
 	if counted := s.refused.Count("sender"); counted != tries {
-		t.Errorf("%d refusals were counted, want all %d", counted, tries)
+		s.t.Errorf("%d refusals were counted, want all %d", counted, tries)
 	}
 }
 
-func caseRotation(t *testing.T, s *sender) {
+func caseRotation(s *sender) {
 	s.open(Desk{Sources: map[string][]string{"sender": {senderKey, senderOldKey}}})
 	s.want(s.post(s.Message(s.News("id-1", "sally"))), s.Answer, 1, "the new key")
 	s.want(s.send(s.signed(s.Message(s.News("id-2", "sally")), senderOldKey)), s.Answer, 2, "the old key")
 	if kept := s.inbox.Events(); len(kept) == 2 && (!strings.Contains(kept[0].Note, "secrets[0]") || !strings.Contains(kept[1].Note, "secrets[1]")) {
-		t.Errorf("the notes %q and %q do not name the keys", kept[0].Note, kept[1].Note)
+		s.t.Errorf("the notes %q and %q do not name the keys", kept[0].Note, kept[1].Note)
 	}
 	s.open(Desk{})
 	s.want(s.send(s.signed(s.Message(s.News("id-3", "sally")), senderOldKey)), http.StatusUnauthorized, 2, "the old key once it is gone")
 }
 
-func caseEmptySecret(t *testing.T, s *sender) {
+func caseEmptySecret(s *sender) {
 	for _, keys := range [][]string{nil, {""}, {senderKey, ""}, {" " + senderKey}} {
 		_, err := s.Open(Desk{Sources: map[string][]string{"sender": keys}, Inbox: s.inbox, Log: slog.New(slog.DiscardHandler)})
 		bad, ok := errors.AsType[revoke.Invalid](err)
 		if !ok || !strings.HasPrefix(bad.Field, "sources.sender.") {
-			t.Errorf("%d secrets, one of them unusable: got %v, want an Invalid below sources.sender", len(keys), err)
+			s.t.Errorf("%d secrets, one of them unusable: got %v, want an Invalid below sources.sender", len(keys), err)
 		}
 		s.searchFor("error", fmt.Sprint(err))
 	}
 }
 
-func caseReplay(t *testing.T, s *sender) {
+func caseReplay(s *sender) {
 	body := s.Message(s.News("id-1", "sally"))
 	first := s.post(body)
 	s.want(first, s.Answer, 1, "the first")
 	again := s.post(body)
 	s.want(again, s.Answer, 1, "the replay")
 	if again.Body.String() != first.Body.String() {
-		t.Errorf("the replay is answered %q, the first was %q", again.Body, first.Body)
+		s.t.Errorf("the replay is answered %q, the first was %q", again.Body, first.Body)
 	}
 	s.open(Desk{})
 	s.want(s.post(body), s.Answer, 1, "the replay after a restart")
 }
 
-func caseConcurrent(_ *testing.T, s *sender) {
+func caseConcurrent(s *sender) {
 	body := s.Message(s.News("id-1", "sally"))
 	answers := make([]*httptest.ResponseRecorder, 50)
 	var all sync.WaitGroup
@@ -266,16 +267,16 @@ func caseConcurrent(_ *testing.T, s *sender) {
 	}
 }
 
-func caseMixedBatch(t *testing.T, s *sender) {
+func caseMixedBatch(s *sender) {
 	body := s.Message(s.News("id-1", "sally"), s.Malformed, s.Unknown("id-2"), s.twice(s.News("id-3", "tom")), s.News("id-4", "tom"))
 	s.want(s.post(body), s.Answer, 5, "a mixed batch")
 	want := []revoke.EventState{revoke.EventDecided, revoke.EventMalformed, revoke.EventUnknown, revoke.EventMalformed, revoke.EventDecided}
 	for i, e := range s.inbox.Events() {
 		if e.State != want[i] || (len(e.Signals) > 0) != (want[i] == revoke.EventDecided) {
-			t.Errorf("item %d: got state %q with %d signals, want %q", i+1, e.State, len(e.Signals), want[i])
+			s.t.Errorf("item %d: got state %q with %d signals, want %q", i+1, e.State, len(e.Signals), want[i])
 		}
 		if !json.Valid(e.Body) || len(e.Body) < 2 {
-			t.Errorf("item %d: its body %q is not kept as JSON", i+1, e.Body)
+			s.t.Errorf("item %d: its body %q is not kept as JSON", i+1, e.Body)
 		}
 	}
 }
@@ -285,14 +286,14 @@ func (s *sender) twice(item string) string {
 	return strings.TrimSuffix(item, "}") + `,"x":"one","x":"two"}`
 }
 
-func caseOddMessages(_ *testing.T, s *sender) {
+func caseOddMessages(s *sender) {
 	s.want(s.post(s.Message()), s.Answer, 0, "an empty batch")
 	for i, body := range []string{`{}`, `[]`, `null`, `"Ping test"`, `42`, `true`} {
 		s.want(s.post(body), s.Answer, i+1, body)
 	}
 }
 
-func caseManyItems(_ *testing.T, s *sender) {
+func caseManyItems(s *sender) {
 	s.open(Desk{Sources: map[string][]string{"sender": {senderKey}}, MaxBody: 64 << 20})
 	items := make([]string, 10_001)
 	for i := range items {
@@ -313,7 +314,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func caseTooLarge(t *testing.T, s *sender) {
+func caseTooLarge(s *sender) {
 	large := s.Message(s.News("id-1", "sally")) + strings.Repeat(" ", 10<<20)
 	s.want(s.post(large), http.StatusRequestEntityTooLarge, 0, "10 MB with Content-Length")
 	var body endless
@@ -321,17 +322,17 @@ func caseTooLarge(t *testing.T, s *sender) {
 	r.Body, r.ContentLength = io.NopCloser(&body), 10<<20
 	s.want(s.send(r), http.StatusRequestEntityTooLarge, 0, "10 MB announced")
 	if body.read > 0 {
-		t.Errorf("%d bytes were read of a body that was announced as too large", body.read)
+		s.t.Errorf("%d bytes were read of a body that was announced as too large", body.read)
 	}
 	r = s.signed("", senderKey)
 	r.Body, r.ContentLength = io.NopCloser(&body), -1
 	s.want(s.send(r), http.StatusRequestEntityTooLarge, 0, "no end and no Content-Length")
 	if body.read > 2<<20 {
-		t.Errorf("%d bytes were read of a body that is too large", body.read)
+		s.t.Errorf("%d bytes were read of a body that is too large", body.read)
 	}
 }
 
-func caseNotJSON(t *testing.T, s *sender) {
+func caseNotJSON(s *sender) {
 	good := s.Message(s.News("id-1", "sally"))
 	for what, body := range map[string]string{
 		"empty": "", "blank": " \n", "cut off": good[:len(good)-2], "two values": good + good, "form-encoded": "id=1&type=x",
@@ -342,13 +343,13 @@ func caseNotJSON(t *testing.T, s *sender) {
 		s.want(s.post(body), http.StatusBadRequest, 0, what)
 	}
 	if s.refused.Count("sender") != 12 {
-		t.Errorf("%d were counted, want all 12", s.refused.Count("sender"))
+		s.t.Errorf("%d were counted, want all 12", s.refused.Count("sender"))
 	}
 	fine := s.Message(strings.Replace(s.News("id-1", "sally"), "{", `{"x":1e999999,"y":"\u0000 \ud800","deep":`+strings.Repeat("[", 20)+strings.Repeat("]", 20)+`,`, 1))
 	s.want(s.post(fine), s.Answer, 1, "a huge number, an escaped NUL and half a surrogate")
 }
 
-func caseMediaType(_ *testing.T, s *sender) {
+func caseMediaType(s *sender) {
 	body := s.Message(s.News("id-1", "sally"))
 	for _, other := range []string{"text/plain", "application/x-www-form-urlencoded", ";;", "application/json, text/plain"} {
 		r := s.signed(body, senderKey)
@@ -364,19 +365,19 @@ func caseMediaType(_ *testing.T, s *sender) {
 	s.want(s.send(r), s.Answer, 1, "a charset")
 }
 
-func caseDown(t *testing.T, s *sender) {
+func caseDown(s *sender) {
 	body := s.Message(s.News("id-1", "sally"), s.News("id-2", "tom"), s.News("id-3", "ann"))
 	for _, why := range []error{revoke.ErrUnavailable, revoke.ErrNotFresh, revoke.ErrUnknownCommit, fmt.Errorf("commit: %w", context.DeadlineExceeded)} {
 		s.inbox.Fail(0, why)
 		w := s.post(body)
 		s.want(w, http.StatusServiceUnavailable, 0, why.Error())
 		if w.Header().Get("Retry-After") == "" {
-			t.Errorf("%v: no Retry-After", why)
+			s.t.Errorf("%v: no Retry-After", why)
 		}
 	}
 	s.inbox.Fail(0, errors.New("a fault with "+senderKey[:6]+" in its text"))
 	if w := s.post(body); w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), senderKey[:6]) {
-		t.Errorf("an unforeseen fault: got %d %s, want 500 without its text", w.Code, w.Body)
+		s.t.Errorf("an unforeseen fault: got %d %s, want 500 without its text", w.Code, w.Body)
 	}
 	s.inbox.Fail(2, revoke.ErrUnavailable)
 	s.want(s.post(body), http.StatusServiceUnavailable, 2, "down after two of three")
@@ -389,21 +390,21 @@ func caseDown(t *testing.T, s *sender) {
 	s.want(s.post(s.Message(s.News("id-4", "tom"))), s.Answer, 4, "the sender's try after that")
 }
 
-func caseAnswerHeaders(t *testing.T, s *sender) {
+func caseAnswerHeaders(s *sender) {
 	w := s.post(s.Message(s.News("id-1", "sally")))
 	s.want(w, s.Answer, 1, "news")
 	if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Location") != "" || len(w.Header()["Set-Cookie"]) > 0 || w.Body.Len() > 0 {
-		t.Errorf("got headers %v and body %q, want no-store and nothing else", w.Header(), w.Body)
+		s.t.Errorf("got headers %v and body %q, want no-store and nothing else", w.Header(), w.Body)
 	}
 }
 
-func caseHangUp(_ *testing.T, s *sender) {
+func caseHangUp(s *sender) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	s.want(s.send(s.signed(s.Message(s.News("id-1", "sally")), senderKey).WithContext(ctx)), s.Answer, 1, "gone before the commit")
 }
 
-func caseRoutes(t *testing.T, s *sender) {
+func caseRoutes(s *sender) {
 	body := s.Message(s.News("id-1", "sally"))
 	for _, path := range []string{"/hooks/", "/hooks/nobody", "/hooks/sender/", "/hooks/sender/x", "/hooks", "/", "/x/sender"} {
 		r := s.signed(body, senderKey)
@@ -416,31 +417,31 @@ func caseRoutes(t *testing.T, s *sender) {
 		w := s.send(r)
 		s.want(w, http.StatusMethodNotAllowed, 0, method)
 		if w.Header().Get("Allow") == "" {
-			t.Errorf("%s: no Allow", method)
+			s.t.Errorf("%s: no Allow", method)
 		}
 	}
 }
 
-func caseForged(t *testing.T, s *sender) {
-	random := rand.New(rand.NewPCG(1, 2))
+func caseForged(s *sender) {
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // G404: the same forgeries in every run, not secrets
 	good := s.Message(s.News("id-1", "sally"))
 	for i := range 20_000 {
 		body := []byte(good)
-		body[random.IntN(len(body))] = byte(random.Uint32())
+		body[random.IntN(len(body))] = byte(random.UintN(256)) //nolint:gosec // G115: below 256
 		r := s.request(string(body))
 		for name, values := range s.credential(good, senderKey) {
 			value := []byte(values[0])
 			at := random.IntN(len(value))
-			value[at] ^= byte(1 + random.IntN(255))
+			value[at] ^= byte(1 + random.UintN(255)) //nolint:gosec // G115: below 256
 			r.Header[name] = []string{string(value)}
 		}
 		w := httptest.NewRecorder()
 		if s.handler.ServeHTTP(w, r); w.Code != http.StatusUnauthorized {
-			t.Fatalf("forged request %d: got %d, want 401", i, w.Code)
+			s.t.Fatalf("forged request %d: got %d, want 401", i, w.Code)
 		}
 	}
 	if n := len(s.inbox.Events()); n != 0 {
-		t.Errorf("%d events were kept", n)
+		s.t.Errorf("%d events were kept", n)
 	}
 }
 

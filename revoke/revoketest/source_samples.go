@@ -2,6 +2,7 @@ package revoketest
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -97,7 +98,7 @@ func ReadSample(file string) (*http.Request, string, error) {
 		return nil, "", err
 	}
 	body = strings.TrimSuffix(body, "\n")
-	r := httptest.NewRequest(parsed.Method, parsed.RequestURI, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), parsed.Method, parsed.RequestURI, strings.NewReader(body))
 	r.Header = parsed.Header
 	return r, body, nil
 }
