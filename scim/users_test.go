@@ -354,3 +354,45 @@ func ids(r reply) []string {
 	}
 	return out
 }
+
+// A directory teaches every name that a profile carries, and each leads to the person.
+func TestItem32ThePersonIsKnownByEveryName(t *testing.T) {
+	t.Parallel()
+	for name, each := range map[string]struct {
+		body map[string]any
+		want map[string]string
+	}{
+		"all": {
+			map[string]any{
+				"userName": "sally", "externalId": "00u1", "phoneNumbers": []any{map[string]any{"value": "+44 7700 900-000"}},
+				"emails": []any{map[string]any{"value": "A@work.example", "type": "work"}, map[string]any{"value": "a@home.example"}},
+			},
+			map[string]string{"okta": "00u1", "user_name": "sally", "email": "a@home.example", "phone": "+447700900000"},
+		},
+		"an address as userName": {map[string]any{"userName": "Sally@Example.edu"}, map[string]string{"user_name": "sally@example.edu", "email": "sally@example.edu"}},
+	} {
+		b := newBundle(t)
+		id := b.do("POST", users, each.body).must(t, 201).id()
+		for namespace, value := range each.want {
+			found, err := b.store.Holders(t.Context(), []revoke.Identifier{{Org: "main", Namespace: namespace, Value: value}})
+			if err != nil || len(found) != 1 {
+				t.Errorf("%s: %s %q leads to %v, %v, want one user", name, namespace, value, found, err)
+			}
+		}
+		put := map[string]any{"userName": each.body["userName"]}
+		if got := b.do("PUT", users+"/"+id, put).must(t, 200); got.json["externalId"] != each.body["externalId"] || got.json["emails"] != nil {
+			t.Errorf("%s: a PUT of a userName alone left %s, want the externalId kept and the rest cleared", name, got.text)
+		}
+		put["externalId"] = nil
+		if got := b.do("PUT", users+"/"+id, put).must(t, 200); got.json["externalId"] != nil {
+			t.Errorf("%s: externalId is %v after null", name, got.json["externalId"])
+		}
+	}
+	b := newBundle(t)
+	b.source.IDs = ""
+	b.sally()
+	found, err := b.store.Holders(t.Context(), []revoke.Identifier{{Org: "main", Namespace: revoke.NamespaceExternalID, Value: "00u1"}})
+	if err != nil || len(found) != 1 {
+		t.Errorf("without ids: the externalId leads to %v, %v, want one user", found, err)
+	}
+}
