@@ -137,9 +137,9 @@ func (a *App) find(secret []byte) *token {
 // authenticate returns the token that a request proves, and whether it offered any credential at all. Two Authorization
 // headers are none: whoever reads the other one later would believe somebody else.
 func (a *App) authenticate(h *fasthttp.RequestHeader, d door) (t *token, offered bool) {
-	value, n := authorization(h)
-	if n != 1 || len(value) == 0 {
-		return nil, n > 0
+	value := bytes.TrimSpace(h.Peek(fasthttp.HeaderAuthorization))
+	if len(value) == 0 || string(value) == severalCredentials {
+		return nil, len(value) > 0
 	}
 	if secret, ok := cutScheme(value, "Bearer "); ok {
 		return a.find(secret), true
@@ -174,14 +174,8 @@ func (a *App) authenticate(h *fasthttp.RequestHeader, d door) (t *token, offered
 	return nil, true
 }
 
-// authorization returns the first Authorization header and how many there are.
-func authorization(h *fasthttp.RequestHeader) (value []byte, n int) {
-	value = h.Peek(fasthttp.HeaderAuthorization)
-	if value == nil {
-		return nil, 0
-	}
-	return bytes.TrimSpace(value), len(h.PeekAll(fasthttp.HeaderAuthorization))
-}
+// severalCredentials is what headerReceived puts in the place of more than one Authorization header.
+const severalCredentials = "several"
 
 // cutScheme returns what follows an authentication scheme, whose name has no case (RFC 9110 section 11.1).
 func cutScheme(value []byte, scheme string) ([]byte, bool) {

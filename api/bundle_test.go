@@ -48,17 +48,17 @@ func tokens() []api.Token {
 }
 
 // start starts a server; change may alter what it is made of.
-func start(t testing.TB, change ...func(*api.Config)) *bundle {
-	t.Helper()
+func start(tb testing.TB, change ...func(*api.Config)) *bundle {
+	tb.Helper()
 	store := revoketest.NewMemory()
 	buffer := &syncBuffer{}
 	log := slog.New(slog.NewTextHandler(buffer, nil))
 	service, err := revoke.New(revoke.Config{Store: store, Log: log, Targets: []revoke.TargetName{{Name: "canvas", Org: "main"}}})
 	if err != nil {
-		t.Fatalf("make the core: %v", err)
+		tb.Fatalf("make the core: %v", err)
 	}
-	if err := service.Load(t.Context()); err != nil {
-		t.Fatalf("read the view: %v", err)
+	if err := service.Load(tb.Context()); err != nil {
+		tb.Fatalf("read the view: %v", err)
 	}
 	cfg := api.Config{
 		Service: service, Store: store, Tokens: tokens(), Clock: store.Clock(), Log: log, Version: "test",
@@ -70,25 +70,25 @@ func start(t testing.TB, change ...func(*api.Config)) *bundle {
 	}
 	app, err := api.New(cfg)
 	if err != nil {
-		t.Fatalf("make the application: %v", err)
+		tb.Fatalf("make the application: %v", err)
 	}
-	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	ln, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatalf("listen: %v", err)
+		tb.Fatalf("listen: %v", err)
 	}
 	served := make(chan error, 1)
 	go func() { served <- app.Serve(ln) }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), 10*time.Second)
 		defer cancel()
 		if err := app.Shutdown(ctx); err != nil {
-			t.Errorf("shut down: %v", err)
+			tb.Errorf("shut down: %v", err)
 		}
 		if err := <-served; err != nil {
-			t.Errorf("serve: %v", err)
+			tb.Errorf("serve: %v", err)
 		}
 	})
-	return &bundle{t: t, url: "http://" + ln.Addr().String(), address: ln.Addr().String(), store: store, service: service, app: app, log: buffer}
+	return &bundle{t: tb, url: "http://" + ln.Addr().String(), address: ln.Addr().String(), store: store, service: service, app: app, log: buffer}
 }
 
 // echo shows a mounted handler's request, and who the door says is asking.

@@ -72,8 +72,10 @@ const (
 // read at all, and the connection ends with the answer, so that nobody can take the rest for a request.
 func (a *App) headerReceived(h *fasthttp.RequestHeader) (limit fasthttp.RequestConfig) {
 	length := h.ContentLength()
-	if length == -2 { // no body
-		return limit
+	sound, credentials := framed(h.RawHeaders())
+	if credentials > 1 {
+		h.Del(fasthttp.HeaderAuthorization)
+		h.Set(fasthttp.HeaderAuthorization, severalCredentials)
 	}
 	refuse := func(why string) {
 		h.Del(fasthttp.HeaderExpect)
@@ -82,11 +84,11 @@ func (a *App) headerReceived(h *fasthttp.RequestHeader) (limit fasthttp.RequestC
 		h.SetConnectionClose()
 		h.Set(mark, why)
 	}
-	if !framed(h.RawHeaders()) {
+	if !sound {
 		refuse(markFraming)
 		return limit
 	}
-	if length >= 0 && length <= strangersBody {
+	if length == -2 || length >= 0 && length <= strangersBody { // none, or little
 		return limit
 	}
 	uri := fasthttp.AcquireURI()
@@ -126,8 +128,8 @@ func (a *App) hookBody(path []byte) int {
 
 // framed reports whether a head says in one way only where its body ends. fasthttp takes the last of two lengths, any
 // transfer coding for chunked, and prefers it to a length; a proxy before us may choose otherwise, and then one of the
-// two sees a request that the other does not (RFC 9112 section 6.3).
-func framed(head []byte) bool {
+// two sees a request that the other does not (RFC 9112 section 6.3). It counts credentials on the way.
+func framed(head []byte) (sound bool, credentials int) {
 	lengths, codings := 0, 0
 	for len(head) > 0 {
 		var line []byte
@@ -137,7 +139,11 @@ func framed(head []byte) bool {
 		}
 		switch line[0] | 0x20 {
 		case ' ' | 0x20, '\t' | 0x20: // a folded line
-			return false
+			return false, credentials
+		case 'a':
+			if hasName(line, "authorization") {
+				credentials++
+			}
 		case 'c':
 			if hasName(line, "content-length") {
 				lengths++
@@ -146,12 +152,12 @@ func framed(head []byte) bool {
 			if hasName(line, "transfer-encoding") {
 				codings++
 				if !strings.EqualFold(string(bytes.TrimSpace(line[len("transfer-encoding:"):])), "chunked") {
-					return false
+					return false, credentials
 				}
 			}
 		}
 	}
-	return lengths+codings <= 1
+	return lengths+codings <= 1, credentials
 }
 
 func hasName(line []byte, name string) bool {

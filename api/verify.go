@@ -50,8 +50,8 @@ var errSignIn = &problem{status: fiber.StatusUnauthorized, word: "unauthenticate
 // there is none, or a dead one among them.
 func (a *App) carried(ctx context.Context, req *fasthttp.RequestCtx) (*revoke.Answer, error) {
 	var tokens [][]byte
-	value, n := authorization(&req.Request.Header)
-	if n > 1 {
+	value := bytes.TrimSpace(req.Request.Header.Peek(fasthttp.HeaderAuthorization))
+	if string(value) == severalCredentials {
 		return nil, nil
 	}
 	if bearer, ok := cutScheme(value, "Bearer "); ok {
