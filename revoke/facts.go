@@ -215,8 +215,8 @@ func (f *Facts) holder(id Identifier, at Instant) (user ID, found, shared bool) 
 		return ID{}, false, false
 	}
 	var carrier ID
-	for _, h := range rows {
-		if !f.carried(h) {
+	for i, h := range rows {
+		if !f.carried(rows, i) {
 			continue
 		}
 		switch person := f.person(h.User); {
@@ -227,24 +227,34 @@ func (f *Facts) holder(id Identifier, at Instant) (user ID, found, shared bool) 
 		}
 	}
 	last, carrying := rows[0], false
-	for _, h := range rows {
-		if h.HeldFrom > at && h.HeldFrom != rows[0].HeldFrom {
+	for i, h := range rows {
+		if h.HeldFrom > at && i > 0 {
 			break
 		}
-		if carries := f.carried(h); carries || !carrying {
+		if carries := f.carried(rows, i); carries || !carrying {
 			last, carrying = h, carries
 		}
 	}
 	return last.User, true, false
 }
 
-// carried reports whether a person carries the identifier now: not released, and still active at the directory that
-// taught it. Who is under an admin's block counts as carrying.
-func (f *Facts) carried(h Holding) bool {
-	if f.blockedBy(h.User, AdminAuthority) {
+// carried reports whether the i-th holder of an identifier carries it now: not released, and still active at the directory
+// that taught it. Who is under an admin's block counts as carrying what she holds or was the last to hold.
+func (f *Facts) carried(rows []Holding, i int) bool {
+	h := rows[i]
+	if (h.ReleasedAt == 0 || i == len(rows)-1) && f.blockedBy(h.User, AdminAuthority) {
 		return true
 	}
 	return h.ReleasedAt == 0 && (h.Authority == "" || !f.blockedBy(h.User, h.Authority, ClassPlain, ClassPlan))
+}
+
+func (f *Facts) anyCarried(rows []Holding) bool {
+	for i := range rows {
+		if f.carried(rows, i) {
+			return true
+		}
+	}
+	return false
 }
 
 // holdingsOf returns every holding of everybody who is this person, released ones too.

@@ -79,7 +79,7 @@ func (d *decision) learn(user ID, subject Subject, at Instant) {
 		case !d.f.owns(src, other):
 			d.join(user, other)
 		default:
-			if slices.ContainsFunc(rows, d.f.carried) {
+			if d.f.anyCarried(rows) {
 				d.alarm = "two people of " + src.Name + " carry the same identifier; it finds nobody until only one does"
 			}
 			d.take(id, user, at)

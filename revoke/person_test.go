@@ -199,3 +199,18 @@ func TestJoinWithTheLiftOfTheOtherSide(t *testing.T) {
 	w.wantLive(refused, false, "the join ended the block, not what it had refused")
 	w.wantLive(w.register(Registration{Subject: sally()}), true, "a new login")
 }
+
+// An address that was given away long before the block is its new holder's.
+func TestAdminBlockDoesNotReclaimWhatWasGivenAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.send(okta, Signal{Kind: CredentialChanged, Subject: oktaSally(), OccurredAt: dawn - 1})
+	w.send(okta, Signal{Kind: Deleted, Subject: subject("okta", "00uSALLY")})
+	w.send(okta, Signal{Kind: CredentialChanged, Subject: subject("okta", "00uNEW", NamespaceEmail, "sally@example.edu"), OccurredAt: dawn - 1})
+	for _, h := range w.f.holdings[sally().In("main")[0]][:1] {
+		h.ReleasedAt = w.f.Now
+		w.commit(Effects{Holdings: []Holding{h}})
+	}
+	w.send(admin, Signal{Kind: SessionsCleared, Subject: subject("okta", "00uSALLY"), Block: true, Command: true})
+	w.wantLive(w.register(Registration{Subject: sally()}), true, "the new holder's login")
+}
