@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,16 +33,16 @@ func okta() revoke.Source {
 	return revoke.Source{Name: "okta-scim", Org: "main", Type: "scim", Authority: "okta", IDs: "okta", Learns: true}
 }
 
-func newBundle(t testing.TB) *bundle {
-	t.Helper()
-	b := &bundle{t: t, store: revoketest.NewMemory(), source: okta(), logged: &bytes.Buffer{}}
+func newBundle(tb testing.TB) *bundle {
+	tb.Helper()
+	b := &bundle{t: tb, store: revoketest.NewMemory(), source: okta(), logged: &bytes.Buffer{}}
 	log := slog.New(slog.NewTextHandler(b.logged, nil))
 	var err error
 	if b.service, err = revoke.New(revoke.Config{Store: b.store, Log: log}); err != nil {
-		t.Fatalf("revoke.New: %v", err)
+		tb.Fatalf("revoke.New: %v", err)
 	}
-	if err = b.service.Load(t.Context()); err != nil {
-		t.Fatalf("Load: %v", err)
+	if err = b.service.Load(tb.Context()); err != nil {
+		tb.Fatalf("Load: %v", err)
 	}
 	b.door = b.handler(scim.Config{Service: b.service, Store: b.store, Log: log})
 	return b
@@ -81,8 +82,8 @@ func (b *bundle) as(src revoke.Source, method, target string, body any, headers 
 	return b.send(r.WithContext(revoke.WithRequestID(ctx, "request-1")))
 }
 
-func request(t testing.TB, method, target string, body any, headers ...string) *http.Request {
-	t.Helper()
+func request(tb testing.TB, method, target string, body any, headers ...string) *http.Request {
+	tb.Helper()
 	var reader io.Reader = http.NoBody
 	switch body := body.(type) {
 	case nil:
@@ -91,7 +92,7 @@ func request(t testing.TB, method, target string, body any, headers ...string) *
 	default:
 		raw, err := json.Marshal(body)
 		if err != nil {
-			t.Fatalf("render body: %v", err)
+			tb.Fatalf("render body: %v", err)
 		}
 		reader = bytes.NewReader(raw)
 	}
@@ -130,14 +131,11 @@ func (b *bundle) send(r *http.Request) reply {
 }
 
 // must fails unless the status is one of those wanted.
-func (r reply) must(t testing.TB, want ...int) reply {
-	t.Helper()
-	for _, status := range want {
-		if r.StatusCode == status {
-			return r
-		}
+func (r reply) must(tb testing.TB, want ...int) reply {
+	tb.Helper()
+	if !slices.Contains(want, r.StatusCode) {
+		tb.Fatalf("answered %d %s, want %v", r.StatusCode, r.text, want)
 	}
-	t.Fatalf("answered %d %s, want %v", r.StatusCode, r.text, want)
 	return r
 }
 

@@ -196,27 +196,27 @@ func quoteValues(text string) (string, error) {
 	var b strings.Builder
 	words, depth := 0, 0 // words since the last term began: name, operator, value
 	for i := 0; i < len(text); {
-		switch c := text[i]; {
-		case c == '"':
+		switch c := text[i]; c {
+		case '"':
 			end := endOfQuoted(text, i)
 			b.WriteString(text[i:end])
 			i, words = end, 0
-		case c == '(' || c == '[':
+		case '(', '[':
 			if depth++; depth > maxFilterDepth {
 				return "", badRequest(invalidFilter, "The filter is nested too deeply.")
 			}
 			b.WriteByte(c)
 			i, words = i+1, 0
-		case c == ')':
+		case ')':
 			depth--
 			b.WriteByte(c)
 			i, words = i+1, 0
-		case c == ']':
+		case ']':
 			depth--
 			rest, term := subBehindBracket(text[i+1:])
 			b.WriteString(term + "]")
 			i, words = len(text)-len(rest), 0
-		case c == ' ' || c == '\t':
+		case ' ', '\t':
 			b.WriteByte(' ')
 			i++
 		default:

@@ -152,7 +152,8 @@ func pieces() *rapid.Generator[piece] {
 			return piece{refused: true, operation: rapid.SampledFrom([]map[string]any{
 				op(name, "nosuch", "x"), op("remove", "active", nil), op(name, "active", 0), op(name, "active", "no"), op(name, "title", 7),
 				op("copy", "active", false), op(name, "active.value", false), op(name, `active[value eq "x"]`, false), op("remove", "", nil),
-				op(name, "userName", " "), op("remove", "userName", nil), {"op": name, "path": "title"},
+				op(name, "userName", " "), op("remove", "userName", nil),
+				{"op": name, "path": "title"},
 			}).Draw(t, "refused")}
 		}
 	})

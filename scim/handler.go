@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -148,9 +149,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		a = h.refuse(r, x, err).answer()
 	}
-	for name, values := range a.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.header)
 	w.Header().Set("Content-Type", "application/scim+json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(a.status)
@@ -210,6 +209,9 @@ func (h *handler) read(r *http.Request, x *exchange) error {
 	if encoding := fold(r.Header.Get("Content-Encoding")); encoding != "" && encoding != "identity" {
 		return refusal{status: http.StatusUnsupportedMediaType, detail: "Content-Encoding is not supported. Send the body as it is."}
 	}
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	switch {
 	case err != nil:
@@ -268,7 +270,7 @@ func (h *handler) call(r *http.Request, x *exchange, e endpoint) (answer, error)
 	inner.Body = http.NoBody
 	if writes(method) {
 		if method == http.MethodPatch && x.input.operations == 0 { // all that it asked for is nothing, or a password
-			_, _ = users{h}.Patch(inner, x.id, nil)
+			_, _ = users{h}.Patch(inner, x.id, nil) //nolint:contextcheck // the context travels in the request, as the library's callbacks have it
 			return x.answer, x.err
 		}
 		inner.Body = io.NopCloser(strings.NewReader(string(encode(x.input.body))))
@@ -311,7 +313,7 @@ func (r *recorder) Write(b []byte) (int, error) {
 func (h *handler) refuse(r *http.Request, x *exchange, err error) refusal {
 	no := refusalOf(err)
 	if x.inactive && no.carriesOut() {
-		no = h.deactivate(r, x, no)
+		no = h.deactivate(r, x, no) //nolint:contextcheck // the context travels in the request
 	}
 	if no.status >= http.StatusInternalServerError && no.status != http.StatusNotImplemented {
 		h.log.Error("SCIM request failed", "request_id", revoke.RequestIDFrom(r.Context()), "source_id", x.source.Name, "status", no.status, "err", no.cause)

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -67,9 +68,7 @@ func applyComplex(a attribute, into map[string]any, op library.PatchOperation, s
 	next := map[string]any{}
 	given, _ := op.Value.(map[string]any)
 	if value, ok := given["value"]; sub != "" || !ok || value == have["value"] {
-		for k, v := range have {
-			next[k] = v
-		}
+		maps.Copy(next, have)
 	}
 	switch {
 	case op.Op == "remove" && sub == "":
@@ -79,9 +78,7 @@ func applyComplex(a attribute, into map[string]any, op library.PatchOperation, s
 	case sub != "":
 		next[sub] = op.Value
 	default:
-		for k, v := range given {
-			next[k] = v
-		}
+		maps.Copy(next, given)
 	}
 	if into[a.Name()] = next; len(next) == 0 {
 		delete(into, a.Name())
@@ -115,9 +112,9 @@ func applyValues(a attribute, into map[string]any, op library.PatchOperation, su
 	if len(list) > maxValues {
 		return badRequest(invalidValue, a.Name()+" would have more than 1000 values.")
 	}
-	for i := len(touched) - 1; i >= 0; i-- { // a new primary clears the old (RFC 7643 section 2.4)
-		if element, ok := list[touched[i]].(map[string]any); ok && element["primary"] == true {
-			onePrimary(list, touched[i])
+	for _, at := range slices.Backward(touched) { // a new primary clears the old (RFC 7643 section 2.4)
+		if element, ok := list[at].(map[string]any); ok && element["primary"] == true {
+			onePrimary(list, at)
 			break
 		}
 	}
@@ -151,9 +148,7 @@ func elements(v any) []any {
 
 func copyOf(element map[string]any) map[string]any {
 	out := make(map[string]any, len(element))
-	for k, v := range element {
-		out[k] = v
-	}
+	maps.Copy(out, element)
 	return out
 }
 
@@ -178,9 +173,7 @@ func addValue(list []any, value any) ([]any, int) {
 	element, _ := value.(map[string]any)
 	for i, each := range list {
 		if have, _ := each.(map[string]any); sameValue(have, element) {
-			for k, v := range element {
-				have[k] = v
-			}
+			maps.Copy(have, element)
 			return list, i
 		}
 	}
@@ -270,9 +263,7 @@ func atElements(a attribute, list []any, op library.PatchOperation, sub string) 
 			element[sub] = op.Value
 			continue
 		}
-		for k, v := range given {
-			element[k] = v
-		}
+		maps.Copy(element, given)
 	}
 	return list, touched, nil
 }
@@ -325,14 +316,7 @@ func (a attribute) compare(e *filter.AttributeExpression, element map[string]any
 	if def.AttributeType() == "boolean" { // roles[primary eq "True"]: Entra writes booleans as text here too
 		is, _ := have.(bool)
 		value, ok := truth(want)
-		switch e.Operator {
-		case filter.EQ:
-			return ok && is == value
-		case filter.NE:
-			return ok && is != value
-		default:
-			return false
-		}
+		return ok && (e.Operator == filter.EQ && is == value || e.Operator == filter.NE && is != value)
 	}
 	text, _ := have.(string)
 	other, ok := want.(string)
@@ -342,25 +326,34 @@ func (a attribute) compare(e *filter.AttributeExpression, element map[string]any
 	if !def.CaseExact() {
 		text, other = strings.ToLower(text), strings.ToLower(other)
 	}
-	switch e.Operator {
-	case filter.EQ:
-		return present && text == other
-	case filter.NE:
+	if e.Operator == filter.NE {
 		return !present || text != other
+	}
+	return present && operate(e.Operator, text, other)
+}
+
+func operate(operator filter.CompareOperator, text, other string) bool {
+	switch operator {
+	case filter.PR:
+		return true
+	case filter.EQ:
+		return text == other
+	case filter.NE:
+		return text != other
 	case filter.CO:
-		return present && strings.Contains(text, other)
+		return strings.Contains(text, other)
 	case filter.SW:
-		return present && strings.HasPrefix(text, other)
+		return strings.HasPrefix(text, other)
 	case filter.EW:
-		return present && strings.HasSuffix(text, other)
+		return strings.HasSuffix(text, other)
 	case filter.GT:
-		return present && text > other
+		return text > other
 	case filter.GE:
-		return present && text >= other
+		return text >= other
 	case filter.LT:
-		return present && text < other
+		return text < other
 	case filter.LE:
-		return present && text <= other
+		return text <= other
 	default:
 		return false
 	}

@@ -2,6 +2,7 @@ package scim_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -114,9 +115,7 @@ func TestItem23ARefusedPutOrPostDeactivates(t *testing.T) {
 	} {
 		body := user("sally@example.edu", "00u1")
 		body["active"] = "False"
-		for k, v := range each.change {
-			body[k] = v
-		}
+		maps.Copy(body, each.change)
 		b := newBundle(t)
 		id := b.sally()
 		token := b.login("sally@example.edu")
@@ -171,8 +170,10 @@ func TestItem22ActiveIsNeverRemoved(t *testing.T) {
 	token := b.login("sally@example.edu")
 	before := b.show(id)
 	for _, each := range []map[string]any{
-		op("remove", "active", nil), op("Remove", "Active", nil), {"op": "remove", "path": "active", "value": false},
-		{"op": "replace", "path": "active", "value": nil}, op("replace", "active", ""), op("add", "", map[string]any{"active": nil}),
+		op("remove", "active", nil), op("Remove", "Active", nil),
+		{"op": "remove", "path": "active", "value": false},
+		{"op": "replace", "path": "active", "value": nil},
+		op("replace", "active", ""), op("add", "", map[string]any{"active": nil}),
 		op("remove", core+":active", nil), op("remove", core, nil),
 	} {
 		if got := b.do("PATCH", users+"/"+id, patch(op("replace", "title", "Dr"), each)).must(t, 400); got.json["scimType"] != "invalidValue" {

@@ -93,7 +93,7 @@ func (a *attributes) find(name string) place {
 			return place{meaning: foreign}
 		}
 	}
-	head, filter, sub := rest, "", ""
+	var head, filter, sub string
 	if open, end := strings.IndexByte(rest, '['), strings.LastIndexByte(rest, ']'); open >= 0 {
 		if end < open || strings.TrimSpace(rest[open+1:end]) == "" {
 			return place{}

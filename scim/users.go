@@ -129,9 +129,7 @@ func (u users) Replace(r *http.Request, _ string, attributes library.ResourceAtt
 		if id, ok := now["externalId"]; ok && !x.input.clearExternalID {
 			next["externalId"] = id
 		}
-		for name, value := range attributes {
-			next[name] = value
-		}
+		maps.Copy(next, attributes)
 		return next, nil
 	})
 }
