@@ -19,6 +19,8 @@ func TestProgram(t *testing.T) {
 	t.Run("second server", func(t *testing.T) { onEach(t, p.secondServer) })
 	t.Run("commands", func(t *testing.T) { onEach(t, p.commands) })
 	t.Run("first start", p.firstStart)
+	t.Run("racing lifts", func(t *testing.T) { onEach(t, p.lifts) })
+	t.Run("outage", p.outage)
 	t.Run("demo", p.demo)
 	t.Run("crash", p.crash)
 }

@@ -266,8 +266,8 @@ func (r *running) okta(secret, event, id, email string, at time.Time) answer {
 		"cloudEventsVersion": "0.1", "contentType": "application/json", "eventId": "delivery-%s", "eventTime": %q, "source": "https://acme.example/api/v1/eventHooks/who1",
 		"data": {"events": [{"uuid": %q, "published": %q, "eventType": %q, "version": "0", "severity": "INFO", "outcome": {"result": "SUCCESS"},
 		"actor": {"id": "00uADMIN", "type": "User", "alternateId": "admin@acme.example"},
-		"target": [{"id": "00uSALLY", "type": "User", "alternateId": %q, "displayName": "Sally"}]}]}}`,
-		id, at.UTC().Format(time.RFC3339Nano), id, at.UTC().Format(time.RFC3339Nano), event, email))
+		"target": [{"id": %q, "type": "User", "alternateId": %q, "displayName": "somebody"}]}]}}`,
+		id, at.UTC().Format(time.RFC3339Nano), id, at.UTC().Format(time.RFC3339Nano), event, "00u-"+email, email))
 }
 
 // portal is an application that is told over a webhook. It checks signatures by the library of the standard's authors.
