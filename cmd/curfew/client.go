@@ -93,16 +93,17 @@ type refusal struct {
 }
 
 func (r refusal) Error() string {
-	text := fmt.Sprintf("the server answers %d", r.Status)
+	var text strings.Builder
+	_, _ = fmt.Fprintf(&text, "the server answers %d", r.Status)
 	for _, part := range []string{r.Title, r.Detail} {
 		if part != "" {
-			text += ": " + part
+			text.WriteString(": " + part)
 		}
 	}
 	for _, e := range r.Errors {
-		text += "\n  " + e.Field + " " + e.Detail
+		text.WriteString("\n  " + e.Field + " " + e.Detail)
 	}
-	return text
+	return text.String()
 }
 
 // code is the exit code that a refusal ends a command with.

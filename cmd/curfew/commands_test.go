@@ -11,6 +11,7 @@ import (
 
 // commands are judged by what scripts see: exit code, standard output, standard error.
 func (p program) commands(t *testing.T, folder, database string) {
+	t.Helper()
 	file := configure(t, folder, database, "http://127.0.0.1:1")
 	r := p.start(t, file)
 	first := r.signIn(t, "mobile")

@@ -31,7 +31,7 @@ func (p program) crash(t *testing.T) {
 		open   func(t *testing.T, folder string) string
 	}{
 		{"sqlite", 100, func(_ *testing.T, folder string) string { return "sqlite:" + filepath.Join(folder, "curfew.db") }},
-		{"postgres", 20, func(t *testing.T, _ string) string { return pgtest.EmptyDatabase(t) }},
+		{"postgres", 20, func(t *testing.T, _ string) string { t.Helper(); return pgtest.EmptyDatabase(t) }},
 	} {
 		for n := range crashFolders {
 			t.Run(fmt.Sprintf("%s %d", c.name, n), func(t *testing.T) {

@@ -55,7 +55,7 @@ func (c demoCommand) Run(ctx context.Context, sh *shell) (err error) {
 	err = story.Run(serving, s.publicURL)
 	stop()
 	parts.Wait()
-	if err = errors.Join(err, <-ended, s.close()); err != nil {
+	if err = errors.Join(err, <-ended, s.close()); err != nil { //nolint:contextcheck // closing must happen although ctx has ended
 		return fmt.Errorf("the story did not happen as told: %w", err)
 	}
 	return nil
@@ -82,7 +82,7 @@ func openDemo(ctx context.Context, sh *shell, file, configuration string) (*serv
 		return nil, err
 	}
 	if err := write(s.listener.Addr().String()); err != nil {
-		return nil, errors.Join(err, s.close())
+		return nil, errors.Join(err, s.close()) //nolint:contextcheck // closing must happen although ctx has ended
 	}
 	return s, nil
 }

@@ -29,6 +29,7 @@ const sally = "sally@example.edu"
 
 // story is the main job: whatever says that a person is out, all of her sessions die, stay dead, and new ones work after.
 func (p program) story(t *testing.T, folder, database string) {
+	t.Helper()
 	app := newPortal(t)
 	file := configure(t, folder, database, app.URL)
 	r := p.start(t, file)
@@ -135,6 +136,7 @@ func (r *running) signIn(t *testing.T, kind string) string {
 
 // secondServer: two servers on one database would each believe what it remembers.
 func (p program) secondServer(t *testing.T, folder, database string) {
+	t.Helper()
 	file := configure(t, folder, database, "http://127.0.0.1:1")
 	r := p.start(t, file)
 	code, out, text := p.run(t, folder, "serve", "--config", file)

@@ -332,6 +332,7 @@ func eventually(t *testing.T, what string, happened func() bool) {
 
 // onEach runs a test on SQLite and on PostgreSQL. Its database is its own.
 func onEach(t *testing.T, test func(t *testing.T, folder, database string)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		folder := t.TempDir()

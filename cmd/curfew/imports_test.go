@@ -26,17 +26,20 @@ var borders = map[string]border{
 	"revoke/revoketest": {[]string{"revoke"}, []string{"pgregory.net/rapid", "github.com/google/go-cmp"}, "the contract knows the core and nothing that implements it"},
 	"scim": {
 		[]string{"revoke"},
-		[]string{"github.com/elimity-com/scim", "github.com/scim2/filter-parser", "github.com/di-wu/", "github.com/go-playground/validator"}, meet,
+		[]string{"github.com/elimity-com/scim", "github.com/scim2/filter-parser", "github.com/di-wu/", "github.com/go-playground/validator"},
+		meet,
 	},
 	"webhooks": {[]string{"revoke", "internal/outbound", "internal/jose", "internal/expr"}, []string{"github.com/go-playground/validator"}, meet},
 	"targets":  {[]string{"revoke", "internal/outbound", "internal/jose", "internal/expr"}, nil, meet},
 	"api": {
 		[]string{"revoke"},
-		[]string{"github.com/gofiber/fiber", "github.com/valyala/fasthttp", "github.com/go-playground/"}, meet,
+		[]string{"github.com/gofiber/fiber", "github.com/valyala/fasthttp", "github.com/go-playground/"},
+		meet,
 	},
 	"store": {
 		[]string{"revoke", "migrations"},
-		[]string{"github.com/jmoiron/sqlx", "github.com/lib/pq", "modernc.org/sqlite", "github.com/pressly/goose", "golang.org/x/sys"}, meet,
+		[]string{"github.com/jmoiron/sqlx", "github.com/lib/pq", "modernc.org/sqlite", "github.com/pressly/goose", "golang.org/x/sys"},
+		meet,
 	},
 	"migrations":        {nil, nil, "the schema is embedded files and knows nothing"},
 	"internal/outbound": {[]string{"revoke"}, nil, "a leaf imports no adapter"},

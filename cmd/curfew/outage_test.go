@@ -97,7 +97,7 @@ func newCable(t *testing.T, database string) (*cable, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder, err := os.MkdirTemp("", "cable-") // a socket's path is short
+	folder, err := os.MkdirTemp("", "cable-") //nolint:usetesting // the path of a socket must be shorter than the test's own folder's
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -150,6 +150,7 @@ func (p program) racingLifts(t *testing.T, folder, database string) error {
 }
 
 func (p program) lifts(t *testing.T, folder, database string) {
+	t.Helper()
 	if err := p.racingLifts(t, folder, database); err != nil {
 		t.Error(err)
 	}

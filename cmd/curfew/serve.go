@@ -54,7 +54,7 @@ func (serveCommand) Run(ctx context.Context, sh *shell, flags *settingFlags) err
 		sh.welcome(loaded, s.publicURL)
 	}
 	err = s.run(ctx)
-	return errors.Join(err, s.close())
+	return errors.Join(err, s.close()) //nolint:contextcheck // closing must happen although ctx has ended
 }
 
 func (l logSettings) logger(w io.Writer) *slog.Logger {

@@ -43,7 +43,7 @@ const lastAnswers = 15 * time.Second
 // openServer takes the address and the database, reads the view and wires everything. Nothing is answered before run.
 func openServer(ctx context.Context, l *Loaded, log *slog.Logger) (_ *server, err error) {
 	s := &server{log: log, owed: make(chan struct{}, 1), publicURL: string(l.PublicURL)}
-	defer func() {
+	defer func() { //nolint:contextcheck // closing must happen although ctx has ended
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
@@ -77,7 +77,7 @@ func openServer(ctx context.Context, l *Loaded, log *slog.Logger) (_ *server, er
 	if err = s.service.Load(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.wire(l)
+	return s, s.wire(l) //nolint:contextcheck // each request has a context of its own
 }
 
 // wire makes the doors and what stands behind them.
@@ -140,11 +140,11 @@ func (s *server) run(ctx context.Context) error {
 	// The parts outlive ctx: what a last request decides must still reach the view and the queue.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	ended := make(chan error, 4)
+	ended := make(chan error, 3)
 	var parts sync.WaitGroup
 	parts.Go(func() { ended <- s.service.Run(background) })
 	parts.Go(func() { ended <- s.dispatcher.Run(background) })
-	parts.Go(func() { ended <- s.forward(background) })
+	parts.Go(func() { s.forward(background) })
 	parts.Go(func() { ended <- s.app.Serve(s.listener) })
 	var err error
 	select {
@@ -165,11 +165,11 @@ func (s *server) run(ctx context.Context) error {
 }
 
 // forward hands the core's word that deliveries are owed to the dispatcher.
-func (s *server) forward(ctx context.Context) error {
+func (s *server) forward(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-s.service.Owed():
 			s.wake()
 		}
