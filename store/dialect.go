@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 
 	"curfew/revoke"
 )
@@ -11,6 +10,9 @@ import (
 type database interface {
 	// begin starts a transaction that will write.
 	begin() string
+	// bounded returns a context for a transaction that has begun: its caller's end does not end it, but a database that does
+	// not answer does.
+	bounded(ctx context.Context) (context.Context, context.CancelFunc)
 	// text turns a statement written for PostgreSQL into the database's own.
 	text(string) string
 	// gather locks and reads what a group needs. The instant is the database's own time after the locks, zero where the
@@ -31,6 +33,3 @@ type database interface {
 	// duplicate reports whether a row was there that had to be new.
 	duplicate(err error) bool
 }
-
-// errBroken makes database/sql forget a connection.
-var errBroken = errors.New("connection given up")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"runtime"
 
 	"curfew/revoke"
 )
@@ -40,4 +41,33 @@ func (s *Store) Journal(ctx context.Context) ([]revoke.Change, []revoke.AuditEnt
 		return err
 	})
 	return changes, entries, err
+}
+
+// Writers is how many groups are decided at once.
+func (s *Store) Writers() int { return cap(s.deciding) }
+
+// WaitQueued waits until n decisions wait, those included whose callers have left.
+func (s *Store) WaitQueued(n int) {
+	for {
+		s.queue.Lock()
+		waiting := len(s.queue.waiting)
+		s.queue.Unlock()
+		if waiting >= n {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+// HoldSettlers keeps everything but decisions from committing.
+func (s *Store) HoldSettlers() (release func()) {
+	var held []*writer
+	for range cap(s.settling) {
+		held = append(held, <-s.settling)
+	}
+	return func() {
+		for _, w := range held {
+			s.settling <- w
+		}
+	}
 }

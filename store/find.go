@@ -43,12 +43,12 @@ func (s *Store) SessionsOf(ctx context.Context, q revoke.SessionQuery) ([]revoke
 	var out []revoke.Session
 	for _, user := range users {
 		var c clauses
-		c.and("org = ", "", q.Org)
+		c.and("org = ", q.Org)
 		if !user.IsZero() {
-			c.and("user_id = ", "", idText(user))
+			c.and("user_id = ", idText(user))
 		}
 		if q.App != "" {
-			c.and("app = ", "", clean(q.App))
+			c.and("app = ", clean(q.App))
 		}
 		if q.After != nil {
 			c.text += " AND (born_at, id) < (" + c.arg(int64(q.After.BornAt)) + ", " + c.arg(idText(q.After.ID)) + ")"
@@ -96,9 +96,9 @@ func (s *Store) Deliveries(ctx context.Context, q revoke.DeliveryQuery) ([]revok
 
 // deliveriesAsked are the conditions of a query, but for its cursor.
 func deliveriesAsked(q revoke.DeliveryQuery) (c clauses) {
-	c.and("org = ", "", q.Org)
+	c.and("org = ", q.Org)
 	if q.Target != "" {
-		c.and("target = ", "", clean(q.Target))
+		c.and("target = ", clean(q.Target))
 	}
 	if q.State != "" {
 		// Written out, so that the index on the parked ones serves it.
@@ -110,7 +110,7 @@ func deliveriesAsked(q revoke.DeliveryQuery) (c clauses) {
 		c.text += " AND user_id = " + user + " AND revocation_id IN (SELECT id FROM revocations WHERE org = $1 AND user_id = " + user + ")"
 	}
 	if !q.Revocation.IsZero() {
-		c.and("revocation_id = ", "", idText(q.Revocation))
+		c.and("revocation_id = ", idText(q.Revocation))
 	}
 	return c
 }
@@ -179,11 +179,11 @@ func (s *Store) Resources(ctx context.Context, q revoke.ResourceQuery) (out []re
 
 // resourcesAsked are the conditions of a query; impossible ones are met by nothing.
 func resourcesAsked(q revoke.ResourceQuery) (c clauses, possible bool) {
-	c.and("org = ", "", q.Org)
-	c.and("authority = ", "", clean(q.Authority))
-	c.and("type = ", "", clean(q.Type))
+	c.and("org = ", q.Org)
+	c.and("authority = ", clean(q.Authority))
+	c.and("type = ", clean(q.Type))
 	c.text += " AND deleted_at = 0"
-	emails := ""
+	var emails []string
 	for _, cond := range q.Filter {
 		switch cond.Attribute {
 		case "id":
@@ -191,21 +191,21 @@ func resourcesAsked(q revoke.ResourceQuery) (c clauses, possible bool) {
 			if err != nil {
 				return c, false
 			}
-			c.and("id = ", "", idText(id))
+			c.and("id = ", idText(id))
 		case "userName":
-			c.and("named = 1 AND user_name_folded = ", "", clean(revoke.Fold(cond.Value)))
+			c.and("named = 1 AND user_name_folded = ", clean(revoke.Fold(cond.Value)))
 		case "externalId":
-			c.and("external_id <> '' AND external_id = ", "", clean(cond.Value))
+			c.and("external_id <> '' AND external_id = ", clean(cond.Value))
 		case "emails.value":
-			emails += " AND value_folded = " + c.arg(clean(revoke.Fold(cond.Value)))
+			emails = append(emails, " AND value_folded = "+c.arg(clean(revoke.Fold(cond.Value))))
 		case "emails.type":
-			emails += " AND type_folded = " + c.arg(clean(revoke.Fold(cond.Value)))
+			emails = append(emails, " AND type_folded = "+c.arg(clean(revoke.Fold(cond.Value))))
 		default:
 			return c, false
 		}
 	}
-	if emails != "" { // all of them about one and the same address
-		c.text += " AND id IN (SELECT resource_id FROM resource_emails WHERE org = $1 AND authority = $2" + emails + ")"
+	if len(emails) > 0 { // all of them about one and the same address
+		c.text += " AND id IN (SELECT resource_id FROM resource_emails WHERE org = $1 AND authority = $2" + strings.Join(emails, "") + ")"
 	}
 	return c, true
 }

@@ -123,11 +123,12 @@ func (s *Store) decideAll() {
 
 // runGroup decides and commits a group, each member by itself when the whole fails, and answers everybody.
 func (s *Store) runGroup(w *writer, group []*waiting) {
-	ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
+	ctx, cancel := s.db.bounded(context.Background())
 	defer cancel()
 	err := s.retrying(ctx, w, func(ctx context.Context) (bool, error) { return s.decideGroup(ctx, w, group) })
 	switch {
 	case err == nil:
+		s.decided.Store(true)
 		for _, m := range group {
 			m.done <- m.err
 		}

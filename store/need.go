@@ -90,7 +90,7 @@ func (u *needs) locks() []int64 {
 			_, _ = h.Write([]byte(part))
 			_, _ = h.Write([]byte{0xff}) // in no UTF-8 text, so that parts cannot run into each other
 		}
-		keys = append(keys, int64(h.Sum64()))
+		keys = append(keys, int64(h.Sum64())) //nolint:gosec // a lock is any 64 bits
 	}
 	for _, id := range u.identifiers {
 		lock("identifier", id.Org, id.Namespace, id.Value)

@@ -104,8 +104,7 @@ func postgresLock(db *sql.DB, cfg Config) *serverLock {
 	var conn *sql.Conn
 	drop := func() {
 		if conn != nil {
-			_ = conn.Raw(func(any) error { return errBroken })
-			_ = conn.Close()
+			discard(conn)
 			conn = nil
 		}
 	}

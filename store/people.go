@@ -60,16 +60,15 @@ func after(prefix string) string {
 // Users returns users of an org that q matches, by id.
 func (s *Store) Users(ctx context.Context, q revoke.UserQuery) ([]revoke.User, error) {
 	var c clauses
-	c.and("org = ", "", q.Org)
-	c.and("id > ", "", idText(q.After))
+	c.and("org = ", q.Org)
+	c.and("id > ", idText(q.After))
 	if !q.EveryoneIn {
 		held := "id IN (SELECT user_id FROM identifiers WHERE org = $1"
 		switch q.Namespace {
 		case "":
 		case revoke.AnyOwnID:
-			for _, shared := range []string{revoke.NamespaceUserName, revoke.NamespaceEmail, revoke.NamespacePhone, revoke.NamespaceAccount} {
-				held += " AND namespace <> '" + shared + "'"
-			}
+			held += " AND namespace NOT IN ('" + revoke.NamespaceUserName + "', '" + revoke.NamespaceEmail + "', '" + revoke.NamespacePhone + "', '" +
+				revoke.NamespaceAccount + "')"
 		default:
 			held += " AND namespace = " + c.arg(clean(q.Namespace))
 		}

@@ -23,6 +23,10 @@ type postgresDB struct{}
 
 func (postgresDB) begin() string { return "BEGIN" }
 
+func (postgresDB) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), groupTimeout)
+}
+
 func (postgresDB) text(s string) string { return s }
 
 // classes of errors after which the server may or may not have finished what it was told.
@@ -103,7 +107,7 @@ func lockLanes(ctx context.Context, w *writer, target string, lanes []lane) ([]l
 		h := fnv.New64a()
 		_, _ = h.Write([]byte("lane\xff" + target + "\xff" + l.org + "\xff"))
 		_, _ = h.Write(l.user[:])
-		keys[i] = int64(h.Sum64())
+		keys[i] = int64(h.Sum64()) //nolint:gosec // a lock is any 64 bits
 	}
 	var free []lane
 	err := w.query(ctx, "SELECT n FROM unnest($1::bigint[]) WITH ORDINALITY AS k (key, n) WHERE pg_try_advisory_xact_lock(k.key)",

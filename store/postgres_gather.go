@@ -207,7 +207,7 @@ func readFacts(ctx context.Context, w *writer, u *needs) (*revoke.Facts, revoke.
 			now = revoke.Instant(r.num[0])
 			return nil
 		}
-		return put(f, u, what, &r)
+		return put(f, what, &r)
 	}, s.args...)
 	return f, now, err
 }
@@ -311,7 +311,7 @@ func (s *statement) cutoffs(u *needs) {
 }
 
 // put adds a row to the facts.
-func put(f *revoke.Facts, u *needs, what int, r *record) error {
+func put(f *revoke.Facts, what int, r *record) error {
 	switch what {
 	case partUser:
 		user := r.user()

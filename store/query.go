@@ -5,13 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"curfew/revoke"
 )
 
 // read runs a prepared question on the readers and calls each on its rows.
 func (s *Store) read(ctx context.Context, text string, each func(*sql.Rows) error, args ...any) error {
-	stmt, err := s.question(ctx, text)
+	stmt, err := s.question(ctx, text) //nolint:sqlclosecheck // kept for the next time
 	if err != nil {
 		return unreadable(err)
 	}
@@ -34,7 +35,7 @@ func (s *Store) question(ctx context.Context, text string) (*sql.Stmt, error) {
 		return nil, err
 	}
 	if first, loaded := s.prepared.LoadOrStore(text, stmt); loaded {
-		_ = stmt.Close()
+		_ = stmt.Close() //nolint:sqlclosecheck // only the one that came second
 		return first.(*sql.Stmt), nil
 	}
 	return stmt, nil
@@ -85,13 +86,12 @@ type clauses struct {
 	args []any
 }
 
-// and adds a condition, in which ? stands for the argument.
-func (c *clauses) and(before, after string, arg any) {
-	c.args = append(c.args, arg)
+// and adds a condition that ends in an argument.
+func (c *clauses) and(before string, arg any) {
 	if c.text != "" {
 		c.text += " AND "
 	}
-	c.text += fmt.Sprintf("%s$%d%s", before, len(c.args), after)
+	c.text += before + c.arg(arg)
 }
 
 // arg adds an argument and returns its mark.
@@ -113,19 +113,16 @@ func (s *Store) byIDs(ctx context.Context, t *table, column, org string, ids []r
 		n := min(size, len(ids))
 		var c clauses
 		if org != "" {
-			c.and("org = ", "", org)
+			c.and("org = ", org)
 		}
-		marks := ""
-		for i := range size {
-			if i > 0 {
-				marks += ", "
-			}
-			marks += c.arg(idText(ids[min(i, n-1)]))
+		marks := make([]string, size)
+		for i := range marks {
+			marks[i] = c.arg(idText(ids[min(i, n-1)]))
 		}
 		if c.text != "" {
 			c.text += " AND "
 		}
-		if err := s.rowsOf(ctx, t, c.text+column+" IN ("+marks+")", each, c.args...); err != nil {
+		if err := s.rowsOf(ctx, t, c.text+column+" IN ("+strings.Join(marks, ", ")+")", each, c.args...); err != nil {
 			return err
 		}
 		ids = ids[n:]

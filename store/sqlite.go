@@ -28,6 +28,11 @@ func sqliteDSN(path string, more ...string) string {
 
 func (sqliteDB) begin() string { return "BEGIN IMMEDIATE" }
 
+// bounded bounds nothing: the database is in this process, and a context that can end costs every statement a goroutine.
+func (sqliteDB) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithoutCancel(ctx), func() {}
+}
+
 func (sqliteDB) text(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "GREATEST(", "max("), "$", "?")
 }
@@ -67,7 +72,6 @@ func (d sqliteDB) write(ctx context.Context, w *writer, b batch) error {
 
 // reading is one group's reading on SQLite.
 type reading struct {
-	ctx   context.Context
 	w     *writer
 	need  *needs
 	facts *revoke.Facts
@@ -77,9 +81,9 @@ type reading struct {
 
 // gather follows the need to its people and reads what hangs on them. The one writer is the lock.
 func (d sqliteDB) gather(ctx context.Context, w *writer, u *needs) (*revoke.Facts, revoke.Instant, error) {
-	r := &reading{ctx: ctx, w: w, need: u, facts: u.empty(), seen: map[orgID]bool{}}
-	for _, step := range []func() error{r.people, r.personal, r.things, r.newest, r.cutoffs} {
-		if err := step(); err != nil {
+	r := &reading{w: w, need: u, facts: u.empty(), seen: map[orgID]bool{}}
+	for _, step := range []func(context.Context) error{r.people, r.personal, r.things, r.newest, r.cutoffs} {
+		if err := step(ctx); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -87,8 +91,8 @@ func (d sqliteDB) gather(ctx context.Context, w *writer, u *needs) (*revoke.Fact
 }
 
 // look reads the rows of a table that a condition selects.
-func (r *reading) look(t *table, where string, each func(record) error, args ...any) error {
-	return r.w.query(r.ctx, "SELECT "+t.list+" FROM "+t.name+" WHERE "+where, func(rows *sql.Rows) error {
+func (r *reading) look(ctx context.Context, t *table, where string, each func(record) error, args ...any) error {
+	return r.w.query(ctx, "SELECT "+t.list+" FROM "+t.name+" WHERE "+where, func(rows *sql.Rows) error {
 		row, err := t.scan(rows)
 		if err != nil {
 			return err
@@ -132,37 +136,37 @@ func (r *reading) resource(row record) error {
 }
 
 // people finds everybody whom the need leads to, and who is one person with them.
-func (r *reading) people() error {
+func (r *reading) people(ctx context.Context) error {
 	for _, u := range r.need.users {
 		r.reach(u.org, u.id)
 	}
 	for _, id := range r.need.identifiers {
-		if err := r.look(identifiersTable, "org = ?1 AND namespace = ?2 AND value = ?3", r.holding, id.Org, clean(id.Namespace), clean(id.Value)); err != nil {
+		if err := r.look(ctx, identifiersTable, "org = ?1 AND namespace = ?2 AND value = ?3", r.holding, id.Org, clean(id.Namespace), clean(id.Value)); err != nil {
 			return err
 		}
 	}
 	for _, ref := range r.need.sessions {
 		for _, by := range sessionsBy(ref) {
-			if err := r.look(sessionsTable, sqliteDB{}.text(by.where), r.session, by.args...); err != nil {
+			if err := r.look(ctx, sessionsTable, sqliteDB{}.text(by.where), r.session, by.args...); err != nil {
 				return err
 			}
 		}
 	}
 	for _, id := range r.need.resources {
-		if err := r.look(resourcesTable, "org = ?1 AND id = ?2", r.resource, id.org, id.id); err != nil {
+		if err := r.look(ctx, resourcesTable, "org = ?1 AND id = ?2", r.resource, id.org, id.id); err != nil {
 			return err
 		}
 	}
 	for _, n := range r.need.names {
 		if n.UserName != "" {
-			err := r.look(resourcesTable, "org = ?1 AND authority = ?2 AND type = ?3 AND user_name_folded = ?4", r.resource,
+			err := r.look(ctx, resourcesTable, "org = ?1 AND authority = ?2 AND type = ?3 AND user_name_folded = ?4", r.resource,
 				n.Org, n.Authority, n.Type, clean(n.UserName))
 			if err != nil {
 				return err
 			}
 		}
 		if n.ExternalID != "" {
-			err := r.look(resourcesTable, "org = ?1 AND authority = ?2 AND type = ?3 AND external_id = ?4 AND external_id <> ''", r.resource,
+			err := r.look(ctx, resourcesTable, "org = ?1 AND authority = ?2 AND type = ?3 AND external_id = ?4 AND external_id <> ''", r.resource,
 				n.Org, n.Authority, n.Type, clean(n.ExternalID))
 			if err != nil {
 				return err
@@ -181,7 +185,7 @@ func (r *reading) people() error {
 			return nil
 		}
 		for _, side := range []string{"org = ?1 AND a = ?2", "org = ?1 AND b = ?2"} {
-			if err := r.look(joinsTable, side, follow, u.org, u.id); err != nil {
+			if err := r.look(ctx, joinsTable, side, follow, u.org, u.id); err != nil {
 				return err
 			}
 		}
@@ -190,30 +194,30 @@ func (r *reading) people() error {
 }
 
 // personal reads what hangs on the people.
-func (r *reading) personal() error {
+func (r *reading) personal(ctx context.Context) error {
 	for _, u := range r.users {
-		err := r.look(usersTable, "org = ?1 AND id = ?2", func(row record) error {
+		err := r.look(ctx, usersTable, "org = ?1 AND id = ?2", func(row record) error {
 			r.facts.Users[u.id] = row.user()
 			return nil
 		}, u.org, u.id)
 		if err != nil {
 			return err
 		}
-		err = r.look(identifiersTable, "org = ?1 AND user_id = ?2", func(row record) error {
+		err = r.look(ctx, identifiersTable, "org = ?1 AND user_id = ?2", func(row record) error {
 			r.facts.AddHolding(row.holding())
 			return nil
 		}, u.org, u.id)
 		if err != nil {
 			return err
 		}
-		err = r.look(blocksTable, "org = ?1 AND user_id = ?2", func(row record) error {
+		err = r.look(ctx, blocksTable, "org = ?1 AND user_id = ?2", func(row record) error {
 			r.facts.AddBlock(row.block())
 			return nil
 		}, u.org, u.id)
 		if err != nil {
 			return err
 		}
-		err = r.w.query(r.ctx, newestOfUser, func(rows *sql.Rows) error {
+		err = r.w.query(ctx, newestOfUser, func(rows *sql.Rows) error {
 			var n revoke.Newest
 			if err := rows.Scan(&n.Born, &n.Registered); err != nil {
 				return err
@@ -227,7 +231,7 @@ func (r *reading) personal() error {
 			return err
 		}
 		if r.need.sessionsOf {
-			err := r.look(sessionsTable, "org = ?1 AND user_id = ?2 AND ended_at = 0 AND expires_at > ?3", r.session, u.org, u.id, int64(r.need.now))
+			err := r.look(ctx, sessionsTable, "org = ?1 AND user_id = ?2 AND ended_at = 0 AND expires_at > ?3", r.session, u.org, u.id, int64(r.need.now))
 			if err != nil {
 				return err
 			}
@@ -239,9 +243,9 @@ func (r *reading) personal() error {
 const newestOfUser = "SELECT coalesce(max(born_at), 0), coalesce(max(registered_at), 0) FROM sessions WHERE org = ?1 AND user_id = ?2"
 
 // things reads the events and devices that the need names.
-func (r *reading) things() error {
+func (r *reading) things(ctx context.Context) error {
 	for _, k := range r.need.events {
-		err := r.look(eventsTable, "org = ?1 AND authority = ?2 AND sender_id = ?3 AND sender_id <> ''", func(row record) error {
+		err := r.look(ctx, eventsTable, "org = ?1 AND authority = ?2 AND sender_id = ?3 AND sender_id <> ''", func(row record) error {
 			e, err := row.event()
 			r.facts.Events[k] = e
 			return err
@@ -251,7 +255,7 @@ func (r *reading) things() error {
 		}
 	}
 	for _, d := range r.need.devices {
-		err := r.look(deviceIdentifiersTable, "org = ?1 AND namespace = ?2 AND value = ?3", func(row record) error {
+		err := r.look(ctx, deviceIdentifiersTable, "org = ?1 AND namespace = ?2 AND value = ?3", func(row record) error {
 			r.facts.Devices[d] = row.id[0]
 			return nil
 		}, d.Org, clean(d.Namespace), clean(d.Value))
@@ -263,10 +267,10 @@ func (r *reading) things() error {
 }
 
 // newest reads the newest birth in each scope of many people.
-func (r *reading) newest() error {
+func (r *reading) newest(ctx context.Context) error {
 	for _, scope := range r.need.newestOf {
 		where, args := newestIn(scope)
-		err := r.w.query(r.ctx, "SELECT coalesce(max(born_at), 0) FROM sessions WHERE "+where, func(rows *sql.Rows) error {
+		err := r.w.query(ctx, "SELECT coalesce(max(born_at), 0) FROM sessions WHERE "+where, func(rows *sql.Rows) error {
 			var at revoke.Instant
 			err := rows.Scan(&at)
 			r.facts.NewestOf[scope] = at
@@ -295,7 +299,7 @@ func newestIn(scope revoke.Scope) (where string, args []any) {
 }
 
 // cutoffs reads what covers the sessions of the people.
-func (r *reading) cutoffs() error {
+func (r *reading) cutoffs(ctx context.Context) error {
 	if !r.need.cutoffs() {
 		return nil
 	}
@@ -305,13 +309,13 @@ func (r *reading) cutoffs() error {
 		return nil
 	}
 	for _, org := range r.need.orgs {
-		err := r.look(cutoffsTable, "org = ?1 AND user_id = '"+zeroID+"' AND scope IN ('everyone', 'kind', 'app')", add, org)
+		err := r.look(ctx, cutoffsTable, "org = ?1 AND user_id = '"+zeroID+"' AND scope IN ('everyone', 'kind', 'app')", add, org)
 		if err != nil {
 			return err
 		}
 	}
 	for _, u := range r.users {
-		if err := r.look(cutoffsTable, "org = ?1 AND user_id = ?2", add, u.org, u.id); err != nil {
+		if err := r.look(ctx, cutoffsTable, "org = ?1 AND user_id = ?2", add, u.org, u.id); err != nil {
 			return err
 		}
 	}
@@ -325,7 +329,7 @@ func (r *reading) cutoffs() error {
 		}
 	}
 	for _, scope := range narrow {
-		err := r.look(cutoffsTable, "org = ?1 AND user_id = ?2 AND scope = ?3 AND device_id = ?4 AND key = ?5", add,
+		err := r.look(ctx, cutoffsTable, "org = ?1 AND user_id = ?2 AND scope = ?3 AND device_id = ?4 AND key = ?5", add,
 			scope.Org, scope.User, string(scope.Kind), scope.Device, clean(scope.Key))
 		if err != nil {
 			return err

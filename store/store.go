@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"curfew/revoke"
@@ -43,7 +44,7 @@ type Store struct {
 	deciding chan *writer // the writers of groups
 	settling chan *writer // those of the dispatcher; on SQLite the same one
 	prepared sync.Map     // text to *sql.Stmt, on reads
-	marked   revoke.Instant
+	decided  atomic.Bool  // since the clock's mark was stored
 	stop     context.CancelFunc
 	work     sync.WaitGroup
 }
@@ -114,7 +115,7 @@ func (s *Store) setClock(ctx context.Context) error {
 	for _, text := range []string{
 		"SELECT clock_mark FROM meta WHERE one = 1",
 		"SELECT at FROM changes ORDER BY seq DESC LIMIT 1",
-		"SELECT received_at FROM events ORDER BY received_at DESC LIMIT 1",
+		"SELECT at FROM audit ORDER BY seq DESC LIMIT 1",
 	} {
 		var at revoke.Instant
 		if err := s.reads.QueryRowContext(ctx, text).Scan(&at); err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -122,7 +123,6 @@ func (s *Store) setClock(ctx context.Context) error {
 		}
 		s.clock.Hold(at)
 	}
-	s.marked = s.clock.Now()
 	return nil
 }
 
@@ -138,6 +138,9 @@ func (s *Store) keepMark(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			if !s.decided.Swap(false) {
+				continue
+			}
 			if err := s.mark(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("the clock's mark could not be stored", "err", err)
 			}
@@ -150,14 +153,10 @@ func (s *Store) mark(ctx context.Context) error {
 	if err := s.lock.held(); err != nil {
 		return err
 	}
-	err := s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
+	return s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
 		_, err := w.exec(ctx, s.db.text("UPDATE meta SET clock_mark = GREATEST(clock_mark, $1) WHERE one = 1"), int64(now))
 		return true, err
 	})
-	if err == nil {
-		s.marked = now
-	}
-	return err
 }
 
 // settle runs a transaction of the dispatcher's or our own.
@@ -168,7 +167,7 @@ func (s *Store) settle(ctx context.Context, do func(context.Context, *writer) (b
 	select {
 	case w := <-s.settling:
 		defer func() { s.settling <- w }()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), groupTimeout)
+		ctx, cancel := s.db.bounded(ctx)
 		defer cancel()
 		return s.retrying(ctx, w, func(ctx context.Context) (bool, error) { return do(ctx, w) })
 	case <-ctx.Done():

@@ -23,24 +23,23 @@ func (s *Store) LoadView(ctx context.Context, apply func(...revoke.Change)) erro
 	}
 	at := s.clock.Now()
 	var some []revoke.Change
-	add := func(e revoke.Effects) error {
+	add := func(e revoke.Effects) {
 		if some = append(some, e.Changes(at)...); len(some) >= changesAtOnce {
 			apply(some...)
-			some = some[:0]
+			some = nil
 		}
-		return nil
 	}
 	for _, part := range []struct {
 		table *table
 		where string
-		each  func(record) error
+		each  func(*record)
 	}{
-		{usersTable, "spared <> 0 OR lifted_over <> 0", func(r record) error { return add(revoke.Effects{Users: []revoke.User{r.user()}}) }},
-		{joinsTable, "at <> 0 OR split_at <> 0", func(r record) error { return add(revoke.Effects{Joins: []revoke.Join{r.join()}}) }},
-		{blocksTable, "blocked_at <> 0 OR lifted_at <> 0", func(r record) error { return add(revoke.Effects{Blocks: []revoke.Block{r.block()}}) }},
-		{cutoffsTable, "at <> 0 OR spared_at <> 0", func(r record) error { return add(revoke.Effects{Cutoffs: []revoke.Cutoff{r.cutoff()}}) }},
+		{usersTable, "spared <> 0 OR lifted_over <> 0", func(r *record) { add(revoke.Effects{Users: []revoke.User{r.user()}}) }},
+		{joinsTable, "at <> 0 OR split_at <> 0", func(r *record) { add(revoke.Effects{Joins: []revoke.Join{r.join()}}) }},
+		{blocksTable, "blocked_at <> 0 OR lifted_at <> 0", func(r *record) { add(revoke.Effects{Blocks: []revoke.Block{r.block()}}) }},
+		{cutoffsTable, "at <> 0 OR spared_at <> 0", func(r *record) { add(revoke.Effects{Cutoffs: []revoke.Cutoff{r.cutoff()}}) }},
 	} {
-		if err := s.rowsOf(ctx, part.table, part.where, part.each); err != nil {
+		if err := s.rowsOf(ctx, part.table, part.where, func(r record) error { part.each(&r); return nil }); err != nil {
 			return fmt.Errorf("read %s: %w", part.table.name, err)
 		}
 	}

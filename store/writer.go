@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 
@@ -36,10 +37,14 @@ func (w *writer) drop() {
 	if w.conn == nil {
 		return
 	}
-	// The connection must not go back into the pool: it may be inside a transaction.
-	_ = w.conn.Raw(func(any) error { return errBroken })
-	_ = w.conn.Close()
+	discard(w.conn)
 	w.conn, w.statements = nil, nil
+}
+
+// discard closes a connection for good. It must not go back into the pool: it may be inside a transaction, or hold a lock.
+func discard(conn *sql.Conn) {
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = conn.Close()
 }
 
 func (w *writer) statement(ctx context.Context, text string) (*sql.Stmt, error) {
@@ -62,7 +67,7 @@ func (w *writer) statement(ctx context.Context, text string) (*sql.Stmt, error) 
 
 // exec runs a prepared statement and returns how many rows it changed.
 func (w *writer) exec(ctx context.Context, text string, args ...any) (int64, error) {
-	stmt, err := w.statement(ctx, text)
+	stmt, err := w.statement(ctx, text) //nolint:sqlclosecheck // kept for the next time
 	if err != nil {
 		return 0, err
 	}
@@ -75,7 +80,7 @@ func (w *writer) exec(ctx context.Context, text string, args ...any) (int64, err
 
 // query runs a prepared statement and calls each on its rows.
 func (w *writer) query(ctx context.Context, text string, each func(*sql.Rows) error, args ...any) error {
-	stmt, err := w.statement(ctx, text)
+	stmt, err := w.statement(ctx, text) //nolint:sqlclosecheck // kept for the next time
 	if err != nil {
 		return err
 	}

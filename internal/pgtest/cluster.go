@@ -64,7 +64,7 @@ func (c *Cluster) start(ctx context.Context, bin string, account *syscall.Creden
 	// Pdeathsig: a test binary that is killed leaves no server behind. SIGQUIT is PostgreSQL's immediate shutdown.
 	child := &syscall.SysProcAttr{Credential: account, Pdeathsig: syscall.SIGQUIT}
 	data := filepath.Join(c.dir, "data")
-	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", superuser, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", superuser, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync") //nolint:gosec // the path was just looked up
 	initdb.SysProcAttr, initdb.Dir = child, c.dir
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(out))
@@ -120,7 +120,7 @@ func (c *Cluster) ready(ctx context.Context) error {
 func (c *Cluster) Stop() {
 	if c.server != nil && c.server.Process != nil {
 		_ = c.server.Process.Signal(syscall.SIGQUIT)
-		<-c.ended
+		_ = <-c.ended
 	}
 	_ = os.RemoveAll(c.dir)
 }

@@ -42,29 +42,29 @@ func Main(m *testing.M, migrate Migrate) {
 }
 
 // Database returns the address of a migrated, empty database of the test's own.
-func Database(t testing.TB) string {
-	t.Helper()
-	return database(t, " TEMPLATE "+template+" STRATEGY wal_log")
+func Database(tb testing.TB) string {
+	tb.Helper()
+	return database(tb, " TEMPLATE "+template+" STRATEGY wal_log")
 }
 
 // EmptyDatabase returns the address of a database without a schema.
-func EmptyDatabase(t testing.TB) string {
-	t.Helper()
-	return database(t, "")
+func EmptyDatabase(tb testing.TB) string {
+	tb.Helper()
+	return database(tb, "")
 }
 
-func database(t testing.TB, from string) string {
-	t.Helper()
-	cluster, admin, name, err := next(t.Context())
+func database(tb testing.TB, from string) string {
+	tb.Helper()
+	cluster, admin, name, err := next(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name+from); err != nil {
-		t.Fatalf("make a database: %v", err)
+	if _, err := admin.ExecContext(tb.Context(), "CREATE DATABASE "+name+from); err != nil {
+		tb.Fatalf("make a database: %v", err)
 	}
-	t.Cleanup(func() {
-		if _, err := admin.ExecContext(context.WithoutCancel(t.Context()), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
-			t.Errorf("drop the database: %v", err)
+	tb.Cleanup(func() {
+		if _, err := admin.ExecContext(context.WithoutCancel(tb.Context()), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			tb.Errorf("drop the database: %v", err)
 		}
 	})
 	return cluster.URL(name)
