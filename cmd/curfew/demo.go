@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 
@@ -35,7 +36,7 @@ func (c demoCommand) Run(ctx context.Context, sh *shell) (err error) {
 	file := filepath.Join(folder, defaultFile)
 	story, err := demo.Open(ctx, demo.Config{
 		Client: outbound.NewMaker(outbound.Config{Version: thisVersion().Version}).Configured(), Clock: &revoke.ProcessClock{},
-		Out: sh.out, Once: c.Once, Terminal: sh.terminal, Command: "curfew --config " + file,
+		Out: sh.out, Once: c.Once, Terminal: sh.terminal, Command: thisCommand() + " --config " + file,
 	})
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func (c demoCommand) Run(ctx context.Context, sh *shell) (err error) {
 	ended := make(chan error, 1)
 	var parts sync.WaitGroup
 	parts.Go(func() {
-		ended <- s.run(serving)
+		ended <- s.run(serving, nil)
 		stop() // a story without a server is over
 	})
 	err = story.Run(serving, s.publicURL)
@@ -59,6 +60,18 @@ func (c demoCommand) Run(ctx context.Context, sh *shell) (err error) {
 		return fmt.Errorf("the story did not happen as told: %w", err)
 	}
 	return nil
+}
+
+// thisCommand is what a person types to run this program: its name where the shell finds it by that, else its file.
+func thisCommand() string {
+	itself, err := os.Executable()
+	if err != nil {
+		return "curfew"
+	}
+	if found, err := exec.LookPath("curfew"); err == nil && found == itself {
+		return "curfew"
+	}
+	return itself
 }
 
 // openDemo starts the real wiring on a free port. The file then says which, so that the commands find it.

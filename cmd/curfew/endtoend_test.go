@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -101,6 +102,10 @@ func (p program) story(t *testing.T, folder, database string) {
 	}
 	all(false, "after an operator ended the mobile ones")
 
+	if err := r.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "SIGHUP is answered in the log", func() bool { return strings.Contains(r.log.String(), "SIGHUP changes nothing") })
 	r.stop(t)
 	r = p.start(t, file)
 	all(false, "after a restart")

@@ -7,8 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -53,7 +55,9 @@ func (serveCommand) Run(ctx context.Context, sh *shell, flags *settingFlags) err
 	if first {
 		sh.welcome(loaded, s.publicURL)
 	}
-	err = s.run(ctx)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	err = s.run(ctx, hangup)
 	return errors.Join(err, s.close()) //nolint:contextcheck // closing must happen although ctx has ended
 }
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -135,8 +136,9 @@ func (s *server) wake() {
 	}
 }
 
-// run answers until ctx ends, then finishes what is under way. A part that ends by itself ends the rest.
-func (s *server) run(ctx context.Context) error {
+// run answers until ctx ends, then finishes what is under way. A part that ends by itself ends the rest. A SIGHUP, which
+// would otherwise end the process, is answered in the log: the settings are read at the start only.
+func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	// The parts outlive ctx: what a last request decides must still reach the view and the queue.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -147,12 +149,18 @@ func (s *server) run(ctx context.Context) error {
 	parts.Go(func() { s.forward(background) })
 	parts.Go(func() { ended <- s.app.Serve(s.listener) })
 	var err error
-	select {
-	case <-ctx.Done():
-		s.log.Info("stopping; requests under way are answered first")
-	case err = <-ended:
-		if err == nil {
-			err = errors.New("a part of the server ended by itself")
+	for stopping := false; !stopping; {
+		select {
+		case <-hangup:
+			s.log.Warn("SIGHUP changes nothing: this version reads its settings at the start, so restart it")
+		case <-ctx.Done():
+			s.log.Info("stopping; requests under way are answered first")
+			stopping = true
+		case err = <-ended:
+			if err == nil {
+				err = errors.New("a part of the server ended by itself")
+			}
+			stopping = true
 		}
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastAnswers)
