@@ -190,7 +190,11 @@ func (h *handler) serve(r *http.Request, x *exchange) (answer, error) {
 		if !h.throttle.allows(src.Name) {
 			return answer{}, throttled()
 		}
-		return h.discovery.answer(e, r.URL.Query())
+		sent, err := queryOf(r)
+		if err != nil {
+			return answer{}, err
+		}
+		return h.discovery.answer(e, sent)
 	}
 	if writes(r.Method) {
 		err = h.read(r, x)
@@ -258,11 +262,14 @@ func (h *handler) call(r *http.Request, x *exchange, e endpoint) (answer, error)
 	}
 	query := url.Values{}
 	if e.kind == endpointUsers && method == http.MethodGet {
-		var err error
-		if x.filter, err = h.names.compile(parameter(r.URL.Query(), "filter")); err != nil {
+		sent, err := queryOf(r)
+		if err != nil {
 			return answer{}, err
 		}
-		query = pageQuery(r.URL.Query())
+		if x.filter, err = h.names.compile(parameter(sent, "filter")); err != nil {
+			return answer{}, err
+		}
+		query = pageQuery(sent)
 	}
 	inner := r.Clone(context.WithValue(r.Context(), exchangeKey{}, x))
 	inner.Method = method
@@ -281,6 +288,16 @@ func (h *handler) call(r *http.Request, x *exchange, e endpoint) (answer, error)
 		return answer{}, fromLibrary(rec.status, rec.body)
 	}
 	return x.answer, x.err
+}
+
+// queryOf reads the query. What cannot be read is refused, since a filter that is dropped would show everybody. A semicolon is
+// an ordinary character, as in a filter's text.
+func queryOf(r *http.Request) (url.Values, error) {
+	query, err := url.ParseQuery(strings.ReplaceAll(r.URL.RawQuery, ";", "%3B"))
+	if err != nil {
+		return nil, badRequest(invalidValue, "The query of the address cannot be read. Escape it as RFC 3986 section 2.1 says.")
+	}
+	return query, nil
 }
 
 // parameter returns a query parameter in any letter case of its name.
@@ -364,8 +381,10 @@ func (h *handler) deactivate(r *http.Request, x *exchange, no refusal) refusal {
 	case err != nil:
 		return refusalOf(err)
 	case done:
-		no.detail += " The deactivation in this request was carried out all the same: every session of the user is over and none can begin." +
-			" The user still shows active as before; the next accepted active true lifts it."
+		no.detail += " The deactivation in this request was carried out all the same: every session of the user is over and none can begin."
+		if x.id != "" {
+			no.detail += " The user still shows active as before; the next accepted active true lifts it."
+		}
 	}
 	return no
 }

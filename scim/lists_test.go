@@ -36,7 +36,7 @@ func TestItem16And17Filters(t *testing.T) {
 		`emails.value eq "bob@home.example"`: {bob}, `emails eq "bob@home.example"`: {bob}, `emails.value eq "x"`: {}, `emails.type eq "home"`: {bob},
 		`emails[type eq "work"].value eq "bob@work.example" and userName eq "bob@example.edu"`: {bob},
 		`(emails[type eq "work"].value eq "bob@work.example") and externalId eq "00U1"`:        {bob},
-		`userName eq "a\"b\\c"`: {odd}, `userName eq "a\u0022b\\c"`: {odd},
+		`userName eq "a;b"`: {}, `userName eq "a\"b\\c"`: {odd}, `userName eq "a\u0022b\\c"`: {odd},
 	} {
 		got := b.do("GET", users+"?filter="+url.QueryEscape(filter), nil)
 		if got.StatusCode != 200 {
@@ -94,7 +94,7 @@ func TestItem42Pages(t *testing.T) {
 			t.Errorf("%q: total, start and items per page (-want +got):\n%s", query, diff)
 		}
 	}
-	for _, query := range []string{"count=x", "startIndex=1.5", "count=99999999999999999999"} {
+	for _, query := range []string{"filter=userName%20eq%20%22x%zz%22", "count=x", "startIndex=1.5", "count=99999999999999999999"} {
 		b.do("GET", users+"?"+query, nil).must(t, 400)
 	}
 }

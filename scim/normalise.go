@@ -90,7 +90,7 @@ func (n *normaliser) member(p place, v any) error {
 	}
 	switch {
 	case p.isActive():
-		n.out.said = value != nil
+		n.out.said = n.out.said || value != nil
 	case p.attribute.Name() == "externalId":
 		if value == nil || value == "" {
 			n.out.clearExternalID, value = true, nil
@@ -179,7 +179,7 @@ func (n *normaliser) operation(o object) ([]any, error) {
 		if op == "remove" {
 			return nil, badRequest(noTarget, "An operation remove has no path (RFC 7644 section 3.5.2.2).")
 		}
-		return n.expand(op, value, "")
+		return n.expand(op, value, "", map[string]bool{})
 	}
 	p := n.names.find(name)
 	switch p.meaning {
@@ -187,7 +187,7 @@ func (n *normaliser) operation(o object) ([]any, error) {
 		if op == "remove" || value == nil {
 			return n.removeAll(p.uri)
 		}
-		return n.expand(op, value, p.uri)
+		return n.expand(op, value, p.uri, map[string]bool{})
 	case unknownName:
 		return nil, badRequest(invalidPath, "The path "+quote(name)+" is no attribute that this server knows; /scim/v2/Schemas lists them.")
 	case foreign, serverOwned, resourceID, somePassword, someAttribute:
@@ -196,8 +196,9 @@ func (n *normaliser) operation(o object) ([]any, error) {
 }
 
 // expand makes an operation on the resource itself, or on one schema of it, into one for each member. Members that we do not know are
-// dropped: refusing them would lose what stands beside them.
-func (n *normaliser) expand(op string, value any, uri string) ([]any, error) {
+// dropped: refusing them would lose what stands beside them. One attribute under two names is refused, for the members of an
+// object have no order in which the later could win.
+func (n *normaliser) expand(op string, value any, uri string, seen map[string]bool) ([]any, error) {
 	o, ok := value.(object)
 	if !ok {
 		return nil, badRequest(invalidValue, "An operation without the path of an attribute needs an object as its value.")
@@ -216,10 +217,13 @@ func (n *normaliser) expand(op string, value any, uri string) ([]any, error) {
 			if m.value == nil {
 				continue
 			}
-			more, err = n.expand(op, m.value, p.uri)
+			more, err = n.expand(op, m.value, p.uri, seen)
 		case p.meaning == wholeSchema, p.meaning == unknownName:
 			continue
+		case p.meaning == someAttribute && seen[p.canonical()]:
+			err = badRequest(invalidSyntax, p.canonical()+" stands twice in one operation, under two names.")
 		default:
+			seen[p.canonical()] = true
 			more, err = n.pathed(op, p, m.value)
 		}
 		if err != nil {

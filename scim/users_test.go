@@ -196,13 +196,29 @@ func TestItem18PutKeepsActive(t *testing.T) {
 			if delete(body, "active"); sent == "null" {
 				body["active"] = nil
 			}
-			if got := b.do("PUT", users+"/"+id, body).must(t, 200); got.json["active"] != active {
+			if got := b.do("PUT", users+"/"+id+"?x;y", body).must(t, 200); got.json["active"] != active {
 				t.Errorf("active %v, PUT with active %s: now %v", active, sent, got.json["active"])
 			}
 			if got := b.blocked("sally@example.edu"); got == active {
 				t.Errorf("active %v, PUT with active %s: blocked is %v", active, sent, got)
 			}
 		}
+	}
+}
+
+func TestItem18ActiveUnderItsLongName(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	id := b.sally()
+	token := b.login("sally@example.edu")
+	b.do("PUT", users+"/"+id, `{"userName":"sally@example.edu","urn:ietf:params:scim:schemas:core:2.0:User":{"active":"False"},"active":null}`).must(t, 200)
+	b.mustBe(token, false, "active false under its long name beside null")
+	again := b.revocations()
+	b.do("PATCH", users+"/"+id, patch(op("replace", "active", true))).must(t, 200)
+	b.login("sally@example.edu")
+	b.do("PATCH", users+"/"+id, patch(op("replace", "active", false))).must(t, 200)
+	if b.revocations() == again {
+		t.Error("a second deactivation made no revocation")
 	}
 }
 
