@@ -81,6 +81,11 @@ func (d *decoder) file(file string, into *Config, main bool) {
 		d.problem(position{file: file}, "", "cannot be read: "+fileReason(err), "--config curfew.yaml")
 		return
 	}
+	d.document(file, text, into, main)
+}
+
+// document reads the settings that stand in text.
+func (d *decoder) document(file string, text []byte, into *Config, main bool) {
 	root, problems := parseYAML(file, text)
 	d.problems = append(d.problems, problems...)
 	if root == nil {
