@@ -108,7 +108,7 @@ func (s *Service) DeactivateRefused(ctx context.Context, actor Actor, src Source
 		d.event.Note = "the request was refused: " + why
 		repeated := !r.Active || r.RefusedAt != 0
 		if r.Active {
-			r.RefusedAt, r.UpdatedAt = d.f.Now, d.f.Now
+			r.RefusedAt = d.f.Now // what it shows stays as it was, and so does its version
 			d.write(Effects{Resources: []Resource{r}})
 		}
 		d.say(r.User, Signal{Kind: Deactivated, Repeated: repeated})
