@@ -138,8 +138,8 @@ func (a *App) find(secret []byte) *token {
 // headers are none: whoever reads the other one later would believe somebody else.
 func (a *App) authenticate(h *fasthttp.RequestHeader, d door) (t *token, offered bool) {
 	value := bytes.TrimSpace(h.Peek(fasthttp.HeaderAuthorization))
-	if len(value) == 0 || string(value) == severalCredentials {
-		return nil, len(value) > 0
+	if len(value) == 0 {
+		return nil, false
 	}
 	if secret, ok := cutScheme(value, "Bearer "); ok {
 		return a.find(secret), true
@@ -174,7 +174,8 @@ func (a *App) authenticate(h *fasthttp.RequestHeader, d door) (t *token, offered
 	return nil, true
 }
 
-// severalCredentials is what headerReceived puts in the place of more than one Authorization header.
+// severalCredentials is what headerReceived puts in the place of more than one Authorization header. It is too short for
+// a secret.
 const severalCredentials = "several"
 
 // cutScheme returns what follows an authentication scheme, whose name has no case (RFC 9110 section 11.1).

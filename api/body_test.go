@@ -39,7 +39,10 @@ func TestHostileJSON(t *testing.T) {
 		{"an end before the beginning", `{"subject": {"format": "email", "email": "a@b.c"}, "kind": "browser", "issued_at": "2026-11-23T09:00:00Z", "expires_at": "2026-11-23T08:00:00Z"}`, "expires_at", "issued_at"},
 		{"an odd format", `{"subject": {"format": "email_address", "email": "a@b.c"}, "kind": "browser"}`, "subject.format", "RFC 9493"},
 		{"a member of another format", `{"subject": {"format": "email", "email": "a@b.c", "sub": "7"}, "kind": "browser"}`, "subject.sub", "leave it out"},
-		{"aliases in aliases", `{"subject": {"format": "aliases", "identifiers": [{"format": "aliases", "identifiers": []}]}, "kind": "browser"}`, "subject.identifiers.identifiers", "aliases"},
+		{"aliases in aliases", `{"subject": {"format": "aliases", "identifiers": [{"format": "aliases", "identifiers": []}]}, "kind": "browser"}`, "subject.identifiers[0].identifiers", "1 to 20"},
+		{"an odd alias", `{"subject": {"format": "aliases", "identifiers": [{"format": "email", "email": "a@b.c"}, {"format": "email", "email": ""}]}, "kind": "browser"}`, "subject.identifiers[1].email", "give the value"},
+		{"a list for a subject", `{"subject": [], "kind": "browser"}`, "subject", "not an object"},
+		{"format in capitals", `{"subject": {"Format": "email", "email": "a@b.c"}, "kind": "browser"}`, "subject.format", "RFC 9493"},
 		{"no address", `{"subject": {"format": "email"}, "kind": "browser"}`, "subject.email", "give the value"},
 	} {
 		got := b.want(c.name, b.as("portal", "POST", "/v1/sessions", c.body), 422, "invalid")

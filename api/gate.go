@@ -3,8 +3,10 @@ package api
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
+	"runtime"
 	"runtime/debug"
 	"strings"
 
@@ -168,7 +170,7 @@ func hasName(line []byte, name string) bool {
 func (a *App) serve(ctx *fasthttp.RequestCtx) {
 	defer func() {
 		if why := recover(); why != nil {
-			a.cfg.Log.Error("handler panicked", "panic", why, "stack", string(debug.Stack()), "request_id", a.requestID(ctx))
+			a.cfg.Log.Error("handler panicked", "err", panicked(why), "stack", string(debug.Stack()), "request_id", a.requestID(ctx))
 			ctx.Response.Reset()
 			a.fail(ctx, errInternal)
 			ctx.SetConnectionClose()
@@ -216,6 +218,14 @@ func (a *App) serve(ctx *fasthttp.RequestCtx) {
 		}
 	}
 	a.route(ctx)
+}
+
+// panicked says what a panic was without its text, which may come from a request, unless it is the runtime's own.
+func panicked(why any) string {
+	if e, ok := why.(runtime.Error); ok {
+		return e.Error()
+	}
+	return fmt.Sprintf("%T", why)
 }
 
 // judge lets a request in by its credential and by the scopes of its path, whether or not there is such a path.
@@ -267,7 +277,7 @@ func hexDigit(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0
 func (a *App) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	defer func() {
 		if why := recover(); why != nil {
-			a.cfg.Log.Error("error handler panicked", "panic", why, "stack", string(debug.Stack()))
+			a.cfg.Log.Error("error handler panicked", "err", panicked(why), "stack", string(debug.Stack()))
 			ctx.Response.Reset()
 			ctx.SetStatusCode(fasthttp.StatusInternalServerError)
 		}

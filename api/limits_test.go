@@ -21,7 +21,10 @@ func (b *bundle) raw(want int, parts ...string) (answers []reply, closed bool) {
 		b.t.Fatalf("dial: %v", err)
 	}
 	defer func() { _ = conn.Close() }()
-	defer time.AfterFunc(20*time.Second, func() { _ = conn.Close() }).Stop()
+	defer time.AfterFunc(20*time.Second, func() {
+		b.t.Errorf("after %d answers the connection was left open", len(answers))
+		_ = conn.Close()
+	}).Stop()
 	for _, part := range parts {
 		if _, err := io.WriteString(conn, part); err != nil {
 			break // the server has answered and closed
@@ -94,6 +97,31 @@ func TestNothingIsSmuggledBehindARefusal(t *testing.T) {
 	answers, closed := b.raw(2, small, small)
 	if len(answers) != 2 || closed || answers[0].status != 401 || answers[1].status != 401 {
 		t.Errorf("a stranger's short bodies: got %+v, closed %t; want two 401 and the connection kept", answers, closed)
+	}
+}
+
+// TestAnswerIsNotLostToAReset goes on sending after it was refused: the server must not have closed in its face.
+func TestAnswerIsNotLostToAReset(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	const length = 4 << 20
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", b.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	head := post("/v1/sessions", "", fmt.Sprintf("Content-Length: %d\r\n", length), "")
+	if _, err := io.WriteString(conn, head+strings.Repeat("x", 256<<10)); err != nil {
+		t.Fatalf("send the beginning: %v", err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || resp.StatusCode != 401 || !resp.Close {
+		t.Fatalf("answer: %+v, %v; want 401 and the end", resp, err)
+	}
+	for sent := 256 << 10; sent < length; sent += 256 << 10 {
+		if _, err := io.WriteString(conn, strings.Repeat("x", 256<<10)); err != nil {
+			t.Fatalf("after %d bytes the server had reset the connection: %v", sent, err)
+		}
 	}
 }
 

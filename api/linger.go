@@ -13,7 +13,7 @@ import (
 // A connection that is closed while the client still sends is reset, and the reset takes our answer with it. So where we
 // answer before the body was read, closing first lets the client finish for a moment.
 const (
-	lingerFor  = 500 * time.Millisecond
+	lingerFor  = 2 * time.Second
 	lingerRead = 16 << 20
 
 	deadlineSlack = 5 * time.Second

@@ -51,6 +51,9 @@ func TestPanicIsOurs(t *testing.T) {
 	if strings.Contains(got.body, "secret of this panic") || got.text("status") != "500" {
 		t.Errorf("a panic: %s", got.body)
 	}
+	if strings.Contains(b.log.String(), "secret of this panic") {
+		t.Error("the log holds a panic's text")
+	}
 	if id := got.header.Get("X-Request-Id"); id == "" || !strings.Contains(b.log.String(), id) {
 		t.Errorf("the log does not hold request id %q", id)
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -161,20 +162,28 @@ func subject(raw json.RawMessage, t *token) (revoke.Subject, []fieldError) {
 	if ids == "" {
 		ids = revoke.NamespaceCurfew
 	}
-	if wrong := subjectShape(raw, "subject"); wrong != nil {
+	if wrong := subjectShape(raw, ids, "subject"); wrong != nil {
 		return nil, wrong
 	}
 	s, err := revoke.ParseSubject(raw, ids)
-	if bad, ok := errors.AsType[revoke.Invalid](err); ok {
-		return nil, []fieldError{fieldErrorOf(bad)}
-	}
 	if err != nil {
-		return nil, []fieldError{{"subject", "cannot be read: " + exampleOf("subject")}}
+		return nil, []fieldError{subjectError(err, "subject")}
 	}
 	return s, nil
 }
 
-func subjectShape(raw json.RawMessage, field string) []fieldError {
+// subjectError puts what the core says about a subject below the field where that subject stands.
+func subjectError(err error, field string) fieldError {
+	bad, ok := errors.AsType[revoke.Invalid](err)
+	if !ok {
+		return fieldError{field, "cannot be read: " + exampleOf("subject")}
+	}
+	bad.Field = field + strings.TrimPrefix(bad.Field, "subject")
+	return fieldErrorOf(bad)
+}
+
+// subjectShape finds what the core would pass over: members that no format has, and which of several aliases is wrong.
+func subjectShape(raw json.RawMessage, ids, field string) []fieldError {
 	var have map[string]json.RawMessage
 	if json.Unmarshal(raw, &have) != nil {
 		return nil // the core says what it should be
@@ -183,18 +192,24 @@ func subjectShape(raw json.RawMessage, field string) []fieldError {
 	_ = json.Unmarshal(have["format"], &format)
 	allowed := subjectMembers(format)
 	if allowed == nil {
-		return nil
+		return []fieldError{{field + ".format", "is missing or not one we know: use email, iss_sub, opaque, account, phone_number or aliases (RFC 9493)"}}
 	}
 	var wrong []fieldError
-	for name := range have {
+	for _, name := range slices.Sorted(maps.Keys(have)) {
 		if name != "format" && !slices.Contains(allowed, name) {
 			wrong = append(wrong, fieldError{field + "." + clip(name), "does not belong to the format " + format + ": leave it out"})
 		}
 	}
 	var aliases []json.RawMessage
-	if format == "aliases" && json.Unmarshal(have["identifiers"], &aliases) == nil {
-		for i, each := range aliases {
-			wrong = append(wrong, subjectShape(each, field+".identifiers["+strconv.Itoa(i)+"]")...)
+	if format != "aliases" || json.Unmarshal(have["identifiers"], &aliases) != nil {
+		return wrong
+	}
+	for i, each := range aliases {
+		below := field + ".identifiers[" + strconv.Itoa(i) + "]"
+		if bad := subjectShape(each, ids, below); bad != nil {
+			wrong = append(wrong, bad...)
+		} else if _, err := revoke.ParseSubject(each, ids); err != nil {
+			wrong = append(wrong, subjectError(err, below))
 		}
 	}
 	return wrong
