@@ -98,3 +98,21 @@ func (d *database) bare(clients int) contender {
 func (d *database) open(ctx context.Context, largestGroup int) (revoke.Store, error) {
 	return store.Open(ctx, store.Config{URL: d.url, Log: slog.New(slog.DiscardHandler), ProgramVersion: "bench", LargestGroup: largestGroup})
 }
+
+// settle brings the database into the state it would be in some minutes after so much was written: PostgreSQL looks at new
+// tables in the background, which would fall into one contender's slice or another's.
+func (d *database) settle(ctx context.Context) error {
+	if d.driver != "postgres" {
+		return nil // the store wrote back its log when it was closed
+	}
+	db, err := sql.Open(d.driver, d.url)
+	if err != nil {
+		return err
+	}
+	for _, command := range []string{"VACUUM (ANALYZE)", "CHECKPOINT"} {
+		if _, err = db.ExecContext(ctx, command); err != nil {
+			break
+		}
+	}
+	return errors.Join(err, db.Close())
+}

@@ -74,7 +74,10 @@ func (b *bench) fill(ctx context.Context, d *database) error {
 			}
 		}
 	})
-	return errors.Join(err, store.Close())
+	if err := errors.Join(err, store.Close()); err != nil {
+		return err
+	}
+	return d.settle(ctx)
 }
 
 func (b *bench) people(from, to int, now revoke.Instant) revoke.Effects {
