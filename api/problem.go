@@ -147,18 +147,17 @@ func (a *App) failAt(ctx *fasthttp.RequestCtx, d door, err error) {
 	case doorOAuth:
 		render(ctx, "application/json", oauthError(p))
 	case doorOpen, doorV1, doorHooks, doorVerify:
-		render(ctx, "application/problem+json", map[string]any{
-			"type": "/problems/" + p.word, "title": p.title, "status": p.status, "detail": p.detail, "errors": orNothing(p.errors),
-		})
+		render(ctx, "application/problem+json", problemView{"/problems/" + p.word, p.title, p.status, p.detail, p.errors})
 	}
 }
 
-// orNothing keeps the member a list in every answer.
-func orNothing[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
+// problemView is p as RFC 9457 section 3 has it.
+type problemView struct {
+	Type   string       `json:"type"`
+	Title  string       `json:"title"`
+	Status int          `json:"status"`
+	Detail string       `json:"detail"`
+	Errors []fieldError `json:"errors,omitempty"`
 }
 
 // render writes body as JSON.
