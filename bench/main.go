@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -29,6 +30,7 @@ type bench struct {
 	only                     []string // what is measured; everything when empty
 	dir                      string   // in the temporary folder, as PostgreSQL's cluster; removed in the end
 	out, log                 io.Writer
+	telling                  sync.Mutex
 }
 
 func main() {
@@ -144,6 +146,8 @@ func (b *bench) database(ctx context.Context, name string) error {
 }
 
 func (b *bench) progress(format string, args ...any) {
+	b.telling.Lock()
+	defer b.telling.Unlock()
 	_, _ = fmt.Fprintf(b.log, format+"\n", args...)
 }
 
