@@ -43,7 +43,7 @@ func tokens() []api.Token {
 	return []api.Token{
 		token("directory", "", "scim"), token("portal", "portal", "sessions", "changes"), token("library", "library", "sessions"),
 		token("gateway", "*", "check"), token("soc", "", "revoke"), token("ops", "", "admin"), token("edge", "", "changes"),
-		token("meter", "", "metrics"),
+		token("meter", "", "metrics"), token("both", "portal", "sessions", "revoke"),
 	}
 }
 

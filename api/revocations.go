@@ -34,6 +34,10 @@ func (a *App) revocation(c *fiber.Ctx, t *token) error {
 	if err := decode(c, &in); err != nil {
 		return err
 	}
+	if t.scopes&scopeRevoke != 0 { // which is not bound to an app, whatever other scopes the token has
+		unbound := *t
+		unbound.app, t = "", &unbound
+	}
 	app, err := t.allows(in.App)
 	if err != nil {
 		return err

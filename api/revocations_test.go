@@ -38,6 +38,7 @@ func TestOrdersEndWhatTheyName(t *testing.T) {
 	}{
 		{"a user", "ops", `{"scope": "user", "subject": ` + sally + `, "reason": "x"}`, 3.0, []string{"laptop", "ipad", "book"}},
 		{"a user, by soc", "soc", `{"scope": "user", "subject": ` + sally + `, "reason": "x"}`, 3.0, []string{"laptop", "ipad", "book"}},
+		{"a user, by an app that may revoke", "both", `{"scope": "user", "subject": ` + sally + `, "reason": "x"}`, 3.0, []string{"laptop", "ipad", "book"}},
 		{"a user's kind", "ops", `{"scope": "user", "subject": ` + sally + `, "kind": "mobile", "reason": "x"}`, 1.0, []string{"ipad"}},
 		{"a user's app", "ops", `{"scope": "user", "subject": ` + sally + `, "app": "library", "reason": "x"}`, 1.0, []string{"book"}},
 		{"a user, by an app", "portal", `{"scope": "user", "subject": ` + sally + `, "reason": "x"}`, 2.0, []string{"laptop", "ipad"}},
