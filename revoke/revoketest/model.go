@@ -30,6 +30,7 @@ func RunModel(t *testing.T, open func(t *testing.T) revoke.Store) {
 		}
 		runs++
 		r := newModelRun(t.Context(), rt, store, fmt.Sprintf("run-%d", runs))
+		r.begin(rt)
 		rt.Repeat(r.actions())
 	})
 }
@@ -43,6 +44,18 @@ type Faulty interface {
 
 var _ Faulty = (*Memory)(nil)
 
+// begin lets a run start where some people are known and signed in already.
+func (r *modelRun) begin(t *rapid.T) {
+	for person := range people {
+		if rapid.Bool().Draw(t, "provisioned") {
+			r.provisionPerson(t, person, true)
+		}
+		if rapid.Bool().Draw(t, "signed in") {
+			r.register(t)
+		}
+	}
+}
+
 // actions are what a run does. What makes life stands there more than once, or most of a run would go by among the dead.
 func (r *modelRun) actions() map[string]func(*rapid.T) {
 	all := map[string]func(*rapid.T){"": r.check}
@@ -51,7 +64,7 @@ func (r *modelRun) actions() map[string]func(*rapid.T) {
 		times int
 		do    func(*rapid.T)
 	}{
-		{"register", 6, r.register},
+		{"register", 8, r.register},
 		{"register again", 1, r.registerAgain},
 		{"deactivate", 2, r.deactivate},
 		{"reactivate", 3, r.reactivate},
@@ -67,6 +80,8 @@ func (r *modelRun) actions() map[string]func(*rapid.T) {
 		{"end one session", 2, r.endOne},
 		{"end for many", 1, r.endForMany},
 		{"directory teaches", 3, r.teach},
+		{"provision", 2, r.provision},
+		{"write a resource", 5, r.writeResource},
 		{"repeat an event", 1, r.repeat},
 		{"restart", 2, r.restart},
 		{"commit fails", 1, r.fault},
@@ -88,6 +103,8 @@ type modelRun struct {
 	model *model
 	sent  []sentEvent
 	n     int // numbers what is made
+
+	resources map[int]*modelResource // by person
 }
 
 type sentEvent struct {
@@ -97,7 +114,7 @@ type sentEvent struct {
 }
 
 func newModelRun(ctx context.Context, t *rapid.T, store revoke.Store, org string) *modelRun {
-	r := &modelRun{ctx: ctx, store: store, org: org, model: newModel(), t: t}
+	r := &modelRun{ctx: ctx, store: store, org: org, model: newModel(), t: t, resources: map[int]*modelResource{}}
 	if r.start = store.Clock().Now(); r.start%1e6 == 0 {
 		r.start-- // no whole second: what is stated here is meant to the microsecond
 	}
@@ -117,6 +134,8 @@ func (r *modelRun) source(name string) revoke.Source {
 		src.Authority, src.Admin, src.Devices = revoke.AdminAuthority, true, true
 	case "mdm":
 		src.Devices = true
+	case directory:
+		src.Learns = true
 	}
 	return src
 }

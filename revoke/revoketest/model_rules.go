@@ -44,10 +44,12 @@ type modelSession struct {
 	kind   revoke.Kind
 	app    string
 	device string
+	token  revoke.TokenHash
 	born   tick
 	dead   bool
 	why    string // what ended it
-	token  revoke.TokenHash
+
+	registered tick
 }
 
 func newModel() *model {
@@ -69,9 +71,11 @@ func (m *model) find(names []string) *node {
 	return n
 }
 
-// learn is find for a directory: every name that leads elsewhere joins the two, unless an admin keeps the other one out.
-func (m *model) learn(names []string) *node {
-	n := m.find(names)
+// learn is find for a directory.
+func (m *model) learn(names []string) *node { return m.learnAbout(m.find(names), names) }
+
+// learnAbout gives names to somebody: one that leads elsewhere joins the two, unless an admin keeps the other one out.
+func (m *model) learnAbout(n *node, names []string) *node {
 	for _, name := range names {
 		other := m.names[name]
 		switch {
@@ -143,6 +147,24 @@ func (m *model) deactivate(n *node, authority string, at tick) {
 	b.blocked = latest(b.blocked, at)
 	m.cut(n, modelCut{}, at)
 	m.past(n, authority)
+}
+
+// deactivateAgain is deactivate where the sender may only repeat itself: then it counts if a session was registered since.
+func (m *model) deactivateAgain(n *node, authority string, repeated bool) {
+	var blocked, registered tick
+	for _, each := range n.group.nodes {
+		if b := each.blocks[authority]; b != nil {
+			blocked = latest(blocked, b.blocked)
+		}
+	}
+	for _, s := range m.sessions {
+		if s.node.group == n.group {
+			registered = latest(registered, s.registered)
+		}
+	}
+	if !repeated || blocked == 0 || registered > blocked {
+		m.deactivate(n, authority, m.step)
+	}
 }
 
 // reactivate lifts one authority's block; whatever was born while it stood is over.

@@ -51,6 +51,7 @@ func (r *modelRun) registerOne(t *rapid.T) {
 	if !known {
 		s.node = r.model.find(names)
 	}
+	s.registered = r.model.step
 	r.model.sessions = append(r.model.sessions, s)
 }
 
