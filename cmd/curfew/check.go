@@ -1,16 +1,25 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
 	"text/tabwriter"
+	"time"
 
 	"github.com/alecthomas/kong"
+
+	"curfew/internal/outbound"
+	"curfew/revoke"
+	"curfew/targets"
 )
 
 type checkCommand struct {
 	kong.Plugins
+	Targets bool `help:"Also connect to every target, and see whether it would take what is owed."`
 }
 
 // Help shows an example.
@@ -18,6 +27,7 @@ func (checkCommand) Help() string {
 	return `Reads the settings as serve would, starts nothing and writes nothing.
 
   curfew check
+  curfew check --targets
   curfew check --config /etc/curfew.yaml --json`
 }
 
@@ -29,6 +39,13 @@ type checked struct {
 	Warnings []string       `json:"warnings,omitempty"`
 	Unbuilt  []string       `json:"unbuilt,omitempty"`
 	Problems []checkProblem `json:"problems,omitempty"`
+	Targets  []checkTarget  `json:"targets,omitempty"`
+}
+
+type checkTarget struct {
+	Target  string `json:"target"`
+	OK      bool   `json:"ok"`
+	Problem string `json:"problem,omitempty"`
 }
 
 type checkProblem struct {
@@ -39,7 +56,7 @@ type checkProblem struct {
 }
 
 // Run checks the configuration.
-func (checkCommand) Run(sh *shell, flags *settingFlags) error {
+func (c checkCommand) Run(ctx context.Context, sh *shell, flags *settingFlags) error {
 	loaded, err := sh.load(flags)
 	if bad, ok := errors.AsType[badConfig](err); ok && sh.json {
 		var out checked
@@ -54,9 +71,27 @@ func (checkCommand) Run(sh *shell, flags *settingFlags) error {
 	if err != nil {
 		return err
 	}
-	if sh.json {
-		return sh.printJSON(checked{true, loaded.File, loaded.Effective(), loaded.Warnings, loaded.Unbuilt, nil})
+	var reached []checkTarget
+	if c.Targets {
+		if reached, err = loaded.probe(ctx); err != nil {
+			return err
+		}
 	}
+	silent := slices.DeleteFunc(slices.Clone(reached), func(t checkTarget) bool { return t.OK })
+	if sh.json {
+		if err := sh.printJSON(checked{len(silent) == 0, loaded.File, loaded.Effective(), loaded.Warnings, loaded.Unbuilt, nil, reached}); err != nil {
+			return err
+		}
+	} else if err := sh.showChecked(loaded, reached); err != nil {
+		return err
+	}
+	if len(silent) > 0 {
+		return exitError{exitFailed, fmt.Errorf("%d targets would not take what is owed to them", len(silent))}
+	}
+	return nil
+}
+
+func (sh *shell) showChecked(loaded *Loaded, reached []checkTarget) error {
 	table := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
 	for _, s := range loaded.Effective() {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", s.Key, s.Value, s.Origin)
@@ -70,7 +105,37 @@ func (checkCommand) Run(sh *shell, flags *settingFlags) error {
 	if len(loaded.Warnings) == 0 {
 		sh.note("the configuration is good")
 	}
+	for _, t := range reached {
+		if t.OK {
+			sh.note("target %s can be reached", t.Target)
+		} else {
+			sh.note("%s", sh.red(t.Problem))
+		}
+	}
 	return nil
+}
+
+const probeWithin = 15 * time.Second
+
+// probe connects to every target, one after the other. It changes nothing there.
+func (l *Loaded) probe(ctx context.Context) ([]checkTarget, error) {
+	calls := outbound.NewMaker(outbound.Config{Version: thisVersion().Version})
+	var out []checkTarget
+	for _, name := range l.targetNames() {
+		target, err := l.Targets[name.Name].open(name.Name, targets.Deps{Clients: calls, Clock: &revoke.ProcessClock{}, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			return nil, err
+		}
+		limited, cancel := context.WithTimeout(ctx, probeWithin)
+		err = target.Check(limited)
+		cancel()
+		t := checkTarget{Target: name.Name, OK: err == nil}
+		if err != nil {
+			t.Problem = err.Error()
+		}
+		out = append(out, t)
+	}
+	return out, nil
 }
 
 // red colours text on a terminal that wants colour (no-color.org).

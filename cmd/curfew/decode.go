@@ -19,7 +19,13 @@ import (
 // origin says where a setting came from and, for a secret, by which reference.
 type origin struct {
 	at        position
-	reference string // "${NAME}" or "file:PATH" when the value itself stands elsewhere
+	reference string          // "${NAME}" or "file:PATH" when the value itself stands elsewhere
+	values    []revoke.Secret // what the variables held
+}
+
+// hides reports whether text shows what a variable held, which may be more than an operator meant to.
+func (o origin) hides(text string) bool {
+	return slices.ContainsFunc(o.values, func(v revoke.Secret) bool { return !v.IsZero() && strings.Contains(text, v.Reveal()) })
 }
 
 func (o origin) String() string {

@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -139,5 +143,33 @@ func TestTheBordersAreWatched(t *testing.T) {
 		if got := borders[name].crossed(append(imports, "context")); len(got) == 0 || !slices.Contains(got, imports[0]) {
 			t.Errorf("%s may import %s, says the check; it must not", name, imports[0])
 		}
+	}
+}
+
+// TestOneFileReadsTheEnvironment: a setting that is read elsewhere is in no documentation and in no `check`.
+func TestOneFileReadsTheEnvironment(t *testing.T) {
+	t.Parallel()
+	reads := regexp.MustCompile(`os\.(Getenv|LookupEnv|Environ|ExpandEnv)\b`)
+	found := false
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "../../.ci/") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		switch path {
+		case "../../cmd/curfew/config.go":
+			found = reads.Match(text)
+		default:
+			if reads.Match(text) && !strings.HasPrefix(path, "../../bench/") {
+				t.Errorf("%s reads the environment: settings are read in cmd/curfew/config.go", path)
+			}
+		}
+		return nil
+	})
+	if err != nil || !found {
+		t.Errorf("the walk did not come to config.go, so that it proves nothing (%v)", err)
 	}
 }

@@ -83,7 +83,7 @@ var keyCases = map[string]struct{ good, key, shown, bad string }{
 	"sign_in.roles.viewer":                 {"sign_in: {roles: {viewer: [a]}}", "sign_in.roles.viewer[0]", "a", "sign_in: {roles: {viewer: a}}"},
 	"alarms":                               {"alarms: []", "", "", "alarms: mail"},
 	"alarms[].type":                        {fmt.Sprintf(someAlarm, ""), "alarms[0].type", "webhook", "alarms: [{type: pager}]"},
-	"alarms[].url":                         {"alarms: [{type: webhook, url: \"https://chat.example.edu/x?key=${A_SECRET}\"}]", "alarms[0].url", "[${A_SECRET}]", "alarms: [{type: webhook}]"},
+	"alarms[].url":                         {"alarms: [{type: webhook, url: \"https://chat.example.edu/x?key=${A_SECRET}\"}]", "alarms[0].url", "https://chat.example.edu/x?[hidden]", "alarms: [{type: webhook}]"},
 	"alarms[].secret":                      {fmt.Sprintf(someAlarm, "secret: \"${A_SECRET}\""), "alarms[0].secret", "[secret]", fmt.Sprintf(someAlarm, "secret: 123")},
 	"alarms[].to":                          {"alarms: [{type: mail, to: [soc@example.edu]}]\nmail: {smtp: mail.example.edu:25, from: c@example.edu}", "alarms[0].to[0]", "soc@example.edu", "alarms: [{type: mail}]"},
 	"mail":                                 {"mail: {}", "", "", "mail: host:25"},

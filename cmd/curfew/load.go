@@ -164,7 +164,7 @@ func (d *decoder) single(s scalarKey, n *node, config reflect.Value) {
 	if allowed := strings.Fields(s.field.Tag.Get("oneof")); len(allowed) > 0 && !slices.Contains(allowed, v.String()) {
 		d.problem(n.at, s.key, "must be one of "+strings.Join(allowed, ", "), s.field.Tag.Get("example"))
 	}
-	if _, set := d.origins[s.key]; !set && before != (origin{}) {
+	if _, set := d.origins[s.key]; !set && before.at != (position{}) {
 		d.origins[s.key] = before
 	}
 }
@@ -204,8 +204,8 @@ func (l *Loaded) Effective() []setKey {
 		case set:
 			s.Origin = o.String()
 		}
-		if o.reference != "" && s.Value != hiddenSecret && s.Key != "database" {
-			s.Value = "[" + o.reference + "]" // a variable may hold what nobody should read here
+		if s.Value != hiddenSecret && o.hides(s.Value) {
+			s.Value = "[" + o.reference + "]"
 		}
 		out = append(out, s)
 	}

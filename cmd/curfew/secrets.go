@@ -90,7 +90,7 @@ func (d *decoder) expand(key string, n *node, example string) (string, origin, b
 			d.problem(n.at, key, "needs the variable "+name+", which is not set", "export "+name+"=… before the start, or file:/run/secrets/name in its place")
 			return ""
 		}
-		references = append(references, match)
+		references, o.values = append(references, match), append(o.values, revoke.NewSecret(value))
 		return value
 	})
 	o.reference = strings.Join(references, " ")

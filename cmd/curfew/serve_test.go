@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -25,6 +26,20 @@ func TestWelcomeShowsSecretsOnlyToATerminal(t *testing.T) {
 				t.Errorf("terminal %t: got %q, want %q in it", terminal, out.String(), want)
 			}
 		}
+	}
+}
+
+func TestCheckSaysWhatIsWrongAsJSON(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	file := writeConfig(t, "listen: 8080\ntime_zone: Nowhere\n")
+	code := run(t.Context(), []string{"check", "--json", "--config", file}, shell{out: &out, err: &errs, lookup: lookupIn(nil)})
+	var got checked
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil || code != exitFailed {
+		t.Fatalf("got exit code %d, %v: %s%s", code, err, &out, &errs)
+	}
+	if got.OK || len(got.Problems) != 2 || got.Problems[0].At != file+":1:9" || got.Problems[0].Key != "listen" || got.Problems[0].Example == "" {
+		t.Errorf("got %+v, want two problems with place, key and example", got)
 	}
 }
 
