@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -210,7 +211,7 @@ func (a *App) register(ctx context.Context, c *fiber.Ctx, t *token, in registrat
 		return answer(c, fiber.StatusOK, view)
 	}
 	view.Token = made
-	c.Location("/v1/sessions/" + done.Session.ID.String())
+	c.Location("/v1/sessions/" + url.PathEscape(done.Session.Name()))
 	return answer(c, fiber.StatusCreated, view)
 }
 
@@ -244,8 +245,8 @@ func reason(err, why error) string {
 
 // sessionView is a session as the API shows it.
 type sessionView struct {
-	ID           revoke.ID      `json:"id"`
-	OwnID        string         `json:"own_id,omitempty"` // the application's own id
+	ID           string         `json:"id"`        // as the application knows it: its own id, or ours where it gave none
+	CurfewID     revoke.ID      `json:"curfew_id"` // ours, which no other session has
 	App          string         `json:"app"`
 	Kind         revoke.Kind    `json:"kind"`
 	User         revoke.ID      `json:"user"`
@@ -290,7 +291,7 @@ func (a *App) viewSession(s *revoke.Session) (*sessionView, error) {
 		return nil, fmt.Errorf("judge session %s: %w", s.ID, err)
 	}
 	view := &sessionView{
-		ID: s.ID, OwnID: s.ClientID, App: s.App, Kind: s.Kind, User: s.User, SID: s.SID, IP: s.Facts.IP, UserAgent: s.Facts.UserAgent,
+		ID: s.Name(), CurfewID: s.ID, App: s.App, Kind: s.Kind, User: s.User, SID: s.SID, IP: s.Facts.IP, UserAgent: s.Facts.UserAgent,
 		IssuedAt: s.IssuedAt, AuthTime: s.AuthTime, ExpiresAt: s.ExpiresAt, RegisteredAt: s.RegisteredAt,
 		Live: verdict.Live, Because: becauseOf(verdict),
 	}
@@ -374,7 +375,7 @@ func (a *App) findSession(ctx context.Context, t *token, name, app string) (revo
 	}
 	s, err := a.cfg.Store.FindSession(ctx, revoke.SessionRef{Org: t.voice.Org, ClientID: name, App: app})
 	if errors.Is(err, revoke.ErrConflict) {
-		return s, refused(revoke.ErrConflict, "sessions of two applications have this id: add ?app= with the one that is meant, or use our id")
+		return s, refused(revoke.ErrConflict, "sessions of two applications have this id: add ?app= with the one that is meant, or use its curfew_id")
 	}
 	if err != nil {
 		return s, fmt.Errorf("find session: %w", err)

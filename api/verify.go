@@ -36,7 +36,7 @@ func (a *App) verify(c *fiber.Ctx) error {
 	h := &c.Response().Header
 	h.Set(fiber.HeaderCacheControl, "no-store")
 	h.Set("X-Curfew-User", live.Session.User.String())
-	h.Set("X-Curfew-Session", live.Session.ID.String())
+	h.Set("X-Curfew-Session", live.Session.Name())
 	if live.Email != "" {
 		h.Set("X-Curfew-Email", live.Email)
 	}
