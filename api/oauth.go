@@ -62,12 +62,16 @@ func appendActive(b []byte, found *revoke.Answer) []byte {
 	if found.UserName != "" {
 		b = append(b, `","username":`...)
 		b = appendText(b, found.UserName)
-		b = append(b, `,"sid":"`...)
+		b = append(b, `,"sid":`...)
 	} else {
-		b = append(b, `","sid":"`...)
+		b = append(b, `","sid":`...)
 	}
-	b = appendID(b, s.ID)
-	b = append(b, `","client_id":`...)
+	if s.ClientID != "" {
+		b = appendText(b, s.ClientID)
+	} else {
+		b = append(appendID(append(b, '"'), s.ID), '"')
+	}
+	b = append(b, `,"client_id":`...)
 	b = appendText(b, s.App)
 	b = append(b, `,"iat":`...)
 	b = strconv.AppendInt(b, int64(s.IssuedAt)/1e6, 10)

@@ -17,7 +17,7 @@ func TestRegisteredSessionIsLiveUntilItEnds(t *testing.T) {
 	if !strings.HasPrefix(token, "cft_") || len(token) != 4+43 {
 		t.Errorf("token made here: got %q, want cft_ and 43 characters", token)
 	}
-	if made.member("live") != true || made.text("app") != "portal" || made.text("own_id") != "app-7" || made.text("device.id") != "ipad-17" || made.text("sid") != "s-9" {
+	if made.member("live") != true || made.text("app") != "portal" || made.text("id") != "app-7" || made.text("curfew_id") == "" || made.text("device.id") != "ipad-17" || made.text("sid") != "s-9" {
 		t.Errorf("answer to a registration: %s", made.body)
 	}
 	if where := made.header.Get("Location"); where != "/v1/sessions/"+id {

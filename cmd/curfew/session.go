@@ -18,8 +18,8 @@ type sessionCommand struct {
 }
 
 type session struct {
-	ID        string   `json:"id"`
-	OwnID     string   `json:"own_id"`
+	ID        string   `json:"curfew_id"`
+	OwnID     string   `json:"id"` // the application's own, or the same
 	App       string   `json:"app"`
 	Kind      string   `json:"kind"`
 	User      string   `json:"user"`
