@@ -31,14 +31,9 @@ func (a *App) people(ctx context.Context, org string, q query) (users []revoke.I
 		}
 		users = []revoke.ID{id}
 	case "q":
-		if len(q["q"]) < 2 {
-			return nil, true, meaningless(fieldError{"q", "is too short: give the first two characters of a name or more"})
-		}
-		users, err = a.usersWith(ctx, revoke.UserQuery{Org: org, Prefix: revoke.Fold(q["q"]), Limit: maxLimit})
-		if err == nil && revoke.Fold(q["q"]) != q["q"] { // names are kept without case, ids as they were sent
-			var ids []revoke.ID
-			ids, err = a.usersWith(ctx, revoke.UserQuery{Org: org, Prefix: q["q"], Limit: maxLimit})
-			users = append(users, ids...)
+		users, err = a.beginning(ctx, org, q["q"], revoke.ID{}, maxLimit)
+		if len(users) == maxLimit {
+			return nil, true, meaningless(fieldError{"q", "finds a thousand people or more: give more of the name"})
 		}
 	case "external_id":
 		id, bad := revoke.NewIdentifier(revoke.NamespaceExternalID, q["external_id"])
@@ -81,6 +76,22 @@ func identifier(given []string, q query) (revoke.Identifier, error) {
 		return id, meaningless(fieldError{given[0], "is empty, too long or unprintable: give the plain value"})
 	}
 	return id, nil
+}
+
+// beginning returns users after one of them of whom a name or an id begins with text, at most n, by id.
+func (a *App) beginning(ctx context.Context, org, text string, after revoke.ID, n int) ([]revoke.ID, error) {
+	if len(text) < 2 {
+		return nil, meaningless(fieldError{"q", "is too short: give the first two characters of a name or more"})
+	}
+	users, err := a.usersWith(ctx, revoke.UserQuery{Org: org, Prefix: revoke.Fold(text), After: after, Limit: n})
+	if err == nil && revoke.Fold(text) != text { // names are kept without case, ids as they were sent
+		var ids []revoke.ID
+		ids, err = a.usersWith(ctx, revoke.UserQuery{Org: org, Prefix: text, After: after, Limit: n})
+		users = append(users, ids...)
+	}
+	slices.SortFunc(users, revoke.ID.Compare)
+	users = slices.Compact(users)
+	return users[:min(n, len(users))], err
 }
 
 func (a *App) usersWith(ctx context.Context, q revoke.UserQuery) ([]revoke.ID, error) {

@@ -107,14 +107,9 @@ func (a *App) listUsers(c *fiber.Ctx, t *token) error {
 	}
 	ctx, cancel := asking()
 	defer cancel()
-	ids, named, err := a.people(ctx, t.voice.Org, q)
+	ids, err := a.listed(ctx, t, q, after, limit+1)
 	if err != nil {
-		return err
-	}
-	if !named {
-		if ids, err = a.usersWith(ctx, revoke.UserQuery{Org: t.voice.Org, EveryoneIn: true, After: after, Limit: limit + 1}); err != nil {
-			return fmt.Errorf("list users: %w", err)
-		}
+		return fmt.Errorf("list users: %w", err)
 	}
 	slices.SortFunc(ids, revoke.ID.Compare)
 	ids = slices.DeleteFunc(ids, func(id revoke.ID) bool { return id.Compare(after) <= 0 })
@@ -123,6 +118,19 @@ func (a *App) listUsers(c *fiber.Ctx, t *token) error {
 		return err
 	}
 	return paged(c, people, limit, a.viewUser, func(p *revoke.Person) any { return p.User.ID })
+}
+
+// listed returns the users of a page, and perhaps some from before it.
+func (a *App) listed(ctx context.Context, t *token, q query, after revoke.ID, n int) ([]revoke.ID, error) {
+	text, searching := q["q"]
+	if ways := lookUps(); searching && !slices.ContainsFunc(ways, func(way string) bool { _, ok := q[way]; return ok && way != "q" }) {
+		return a.beginning(ctx, t.voice.Org, text, after, n)
+	}
+	ids, named, err := a.people(ctx, t.voice.Org, q)
+	if err != nil || named {
+		return ids, err
+	}
+	return a.usersWith(ctx, revoke.UserQuery{Org: t.voice.Org, EveryoneIn: true, After: after, Limit: n})
 }
 
 // peopleOf reads users of the token's org, by id.

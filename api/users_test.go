@@ -36,6 +36,14 @@ func TestSearchingPeople(t *testing.T) {
 	if first.text("items.id") == second.text("items.id") || second.text("items.id") == "" || second.member("next") != nil {
 		t.Errorf("pages: %s, then %s", first.body, second.body)
 	}
+	b.register("tommy@example.edu", "browser", "tommys")
+	some := b.want("some", b.as("ops", "GET", "/v1/users?q=tom&limit=1", ""), 200)
+	more := b.want("more", b.as("ops", "GET", "/v1/users?q=tom&limit=1&cursor="+some.text("next"), ""), 200)
+	if some.text("items.email")+more.text("items.email") != "tom@example.edutommy@example.edu" || more.member("next") != nil {
+		t.Errorf("pages of a search: %s, then %s", some.body, more.body)
+	}
+	b.want("too short", b.as("ops", "GET", "/v1/users?q=t", ""), 422, "invalid")
+	b.want("two ways", b.as("ops", "GET", "/v1/users?q=tom&email=tom@example.edu", ""), 422, "invalid")
 	one := b.want("one", b.as("ops", "GET", "/v1/users/"+id, ""), 200)
 	if one.member("live") != 2.0 || one.text("devices.name") != "Sally's iPad" || one.member("devices.live") != 1.0 || one.member("blocked") != false || strings.Count(one.body, `"namespace"`) != 4 {
 		t.Errorf("Sally: %s", one.body)
