@@ -89,6 +89,26 @@ func (p program) crashRounds(t *testing.T, folder, database string, rounds int) 
 	return acknowledged, nil
 }
 
+// gracefulStop: SIGTERM in the middle of deactivations. Whoever was being answered gets an answer, and what was
+// acknowledged holds.
+func (p program) gracefulStop(t *testing.T, folder, database string) {
+	t.Helper()
+	file := configure(t, folder, database, "http://127.0.0.1:1")
+	r := p.start(t, file)
+	people, err := r.hire(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, ended := r.deactivateAll(people)
+	<-told
+	r.stop(t)
+	<-ended
+	r = p.start(t, file)
+	if err := r.judge(t, database, people); err != nil {
+		t.Error(err)
+	}
+}
+
 // hire provisions and signs in a round's people.
 func (r *running) hire(round int) ([]*victim, error) {
 	people := make([]*victim, deactivators*peopleEach)

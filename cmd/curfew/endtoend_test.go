@@ -21,6 +21,7 @@ func TestProgram(t *testing.T) {
 	t.Run("commands", func(t *testing.T) { onEach(t, p.commands) })
 	t.Run("first start", p.firstStart)
 	t.Run("racing lifts", func(t *testing.T) { onEach(t, p.lifts) })
+	t.Run("graceful stop", func(t *testing.T) { onEach(t, p.gracefulStop) })
 	t.Run("outage", p.outage)
 	t.Run("demo", p.demo)
 	t.Run("crash", p.crash)

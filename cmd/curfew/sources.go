@@ -58,7 +58,7 @@ func (s *sourceSettings) decodeSettings(d *decoder, key string, n *node) {
 		d.known = nil
 		return
 	}
-	d.unbuilt(key, s.Type, own, plannedSources, slices.Collect(names(webhooks.Types(), func(t webhooks.Type) string { return t.Name })), n)
+	d.unbuilt(key, s.Type, own, plannedSources, namesOf(webhooks.Types(), func(t webhooks.Type) string { return t.Name }), n)
 }
 
 const targetExample = `portal: {type: webhook, url: https://portal.example.edu/logout, secret: "${PORTAL_HOOK}"}`
@@ -84,18 +84,16 @@ func (s *targetSettings) decodeSettings(d *decoder, key string, n *node) {
 	d.structure(key, shared, reflect.ValueOf(&s.Common).Elem(), targetExample)
 	d.problems = slices.DeleteFunc(d.problems, func(p problem) bool { return p.key == key+".url" })
 	if len(d.problems) == before {
-		d.unbuilt(key, s.Type, own, plannedTargets, slices.Collect(names(targets.Types(), func(t targets.Type) string { return t.Name })), n)
+		d.unbuilt(key, s.Type, own, plannedTargets, namesOf(targets.Types(), func(t targets.Type) string { return t.Name }), n)
 	}
 }
 
-func names[T any](types []T, name func(T) string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for _, t := range types {
-			if !yield(name(t)) {
-				return
-			}
-		}
+func namesOf[T any](types []T, name func(T) string) []string {
+	out := make([]string, len(types))
+	for i, t := range types {
+		out[i] = name(t)
 	}
+	return out
 }
 
 // split parts a mapping into the keys that fields know and the rest.
