@@ -169,14 +169,12 @@ func (a *App) routes() {
 	a.fiber.Get("/readyz", a.readyz)
 	if a.cfg.SCIM != nil {
 		scim := a.mount(a.cfg.SCIM, true)
-		for _, method := range []string{fiber.MethodGet, fiber.MethodPost, fiber.MethodPut, fiber.MethodPatch, fiber.MethodDelete} {
-			a.fiber.Add(method, "/scim/*", func(c *fiber.Ctx) error {
-				if callerOf(c.Context()) == nil { // serve lets nobody else come here; a router is no lock
-					return errUnauthenticated
-				}
-				return scim(c)
-			})
-		}
+		a.fiber.All("/scim/*", func(c *fiber.Ctx) error {
+			if callerOf(c.Context()) == nil { // serve lets nobody else come here; a router is no lock
+				return errUnauthenticated
+			}
+			return scim(c)
+		})
 	}
 	if a.cfg.Hooks != nil {
 		hooks := a.mount(a.cfg.Hooks, false)

@@ -108,9 +108,12 @@ func TestAnswersAfterLettingIn(t *testing.T) {
 			t.Errorf("Allow of /v1/sessions: %q", allow)
 		}
 	}
-	scim := b.want("SCIM", b.as("directory", "OPTIONS", "/scim/v2/Users", ""), 405)
-	if scim.header.Get("Content-Type") != "application/scim+json" || scim.text("status") != "405" || !strings.Contains(scim.body, "urn:ietf:params:scim:api:messages:2.0:Error") {
-		t.Errorf("a 405 of SCIM: %s %s", scim.header.Get("Content-Type"), scim.body)
+	for _, method := range []string{"GET", "HEAD", "OPTIONS", "PUT"} { // the handler knows which it takes
+		b.want("SCIM, "+method, b.as("directory", method, "/scim/v2/Users", ""), 200)
+	}
+	scim := b.want("SCIM", b.do("GET", "/scim/v2/Users", ""), 401)
+	if scim.header.Get("Content-Type") != "application/scim+json" || scim.text("status") != "401" || !strings.Contains(scim.body, "urn:ietf:params:scim:api:messages:2.0:Error") {
+		t.Errorf("a 401 of SCIM: %s %s", scim.header.Get("Content-Type"), scim.body)
 	}
 	oauth := b.want("OAuth", b.as("portal", "GET", "/oauth2/introspect", ""), 405)
 	if oauth.text("error") != "invalid_request" || oauth.text("error_description") == "" {

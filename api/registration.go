@@ -242,4 +242,3 @@ func reason(err, why error) string {
 	}
 	return ""
 }
-
