@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// endToEnd holds the tests that start the real program, built as it ships: without the race detector.
+// endToEnd holds the tests that start the real program, which they build as it ships: without the race detector. They have
+// the machine to themselves, since they are about time and crashes.
 const endToEnd = "curfew/cmd/curfew"
 
 // stage is one check. It is a program, or tests whose results are read and counted.
@@ -31,27 +32,23 @@ type stage struct {
 type counts struct{ passed, failed, skipped int }
 
 func main() {
-	stages := []stage{
-		{name: "setup", argv: []string{".ci/setup"}, needs: true},
-		{name: "lint", argv: []string{"go", "tool", "-modfile=.ci/tools.mod", "golangci-lint", "run"}},
-		{name: "unit, contract and race", argv: []string{"go", "test", "-race"}, env: []string{"CGO_ENABLED=1"}, tests: true},
-		{name: "properties, 100,000 cases", argv: []string{"go", "test", "./revoke", "-rapid.checks=100000"}, env: []string{"CGO_ENABLED=0"}, tests: true},
-		{name: "build", argv: []string{"go", "build", "-o", "build/curfew", "./cmd/curfew"}, env: []string{"CGO_ENABLED=0"}},
-		{name: "crashes and end to end", argv: []string{"go", "test", endToEnd}, env: []string{"CGO_ENABLED=0"}, tests: true},
-	}
 	others, err := packages()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	stages := []stage{
+		{name: "setup", argv: []string{".ci/setup"}, needs: true},
+		{name: "lint", argv: []string{"go", "tool", "-modfile=.ci/tools.mod", "golangci-lint", "run"}},
+		{name: "unit, contract and race", argv: append([]string{"go", "test", "-race"}, others...), env: []string{"CGO_ENABLED=1"}, tests: true},
+		{name: "properties, 100,000 cases", argv: []string{"go", "test", "./revoke", "-rapid.checks=100000"}, env: []string{"CGO_ENABLED=0"}, tests: true},
+		{name: "build", argv: []string{"go", "build", "-o", "build/curfew", "./cmd/curfew"}, env: []string{"CGO_ENABLED=0"}},
+		{name: "crashes and end to end", argv: []string{"go", "test", "-race", endToEnd}, env: []string{"CGO_ENABLED=1"}, tests: true},
+	}
 	for i := range stages {
-		if !stages[i].tests {
-			continue
+		if stages[i].tests {
+			stages[i].argv = slices.Insert(stages[i].argv, 2, "-json", "-count=1", "-timeout=25m")
 		}
-		if len(stages[i].argv) == 3 && stages[i].argv[2] == "-race" {
-			stages[i].argv = append(stages[i].argv, others...)
-		}
-		stages[i].argv = slices.Insert(stages[i].argv, 2, "-json", "-count=1", "-timeout=25m")
 	}
 	os.Exit(run(stages))
 }
