@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -59,9 +60,9 @@ func appendActive(b []byte, found *revoke.Answer) []byte {
 	s := found.Session
 	b = append(b, `{"active":true,"sub":"`...)
 	b = appendID(b, s.User)
-	if found.UserName != "" {
+	if name := cmp.Or(found.UserName, found.Email); name != "" {
 		b = append(b, `","username":`...)
-		b = appendText(b, found.UserName)
+		b = appendText(b, name)
 		b = append(b, `,"sid":`...)
 	} else {
 		b = append(b, `","sid":`...)
