@@ -66,13 +66,15 @@ func (p program) crashRounds(t *testing.T, folder, database string, rounds int) 
 			t.Fatalf("round %d, before the kill: %v\n%s", round, err, r.log)
 		}
 		told, ended := r.deactivateAll(people)
-		for range rand.IntN(len(people)) { // any number of acknowledgements, then any moment after the last
+		for range 1 + rand.IntN(len(people)) { // any number of acknowledgements
 			select {
 			case <-told:
 			case <-ended:
 			}
 		}
-		<-time.NewTimer(time.Duration(rand.IntN(3_000)) * time.Microsecond).C
+		if rand.IntN(2) == 0 { // then at once, before the server does anything after its answer, or at any moment after
+			<-time.NewTimer(time.Duration(rand.IntN(3_000)) * time.Microsecond).C
+		}
 		r.kill()
 		<-ended
 		r = p.start(t, file)
