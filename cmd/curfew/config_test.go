@@ -215,6 +215,14 @@ func TestSecretsOnTheCommandLineAreRefused(t *testing.T) {
 	if got := loaded.Mail.Password.Reveal(); got != canary {
 		t.Errorf("password by file: got another value, want the file's without its line end")
 	}
+	address := filepath.Join(t.TempDir(), "database")
+	if err := os.WriteFile(address, []byte("postgres://u:"+canary+"@h/d\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err = load(settingsInput{file: writeConfig(t, "database: file:"+address), lookup: lookupIn(nil)})
+	if err != nil || loaded.Database.value != "postgres://u:"+canary+"@h/d" || strings.Contains(loaded.Database.String(), canary) {
+		t.Errorf("database by file: got %v and another value, want the file's without its line end, shown without password", err)
+	}
 }
 
 func TestAllMistakesAtOnce(t *testing.T) {

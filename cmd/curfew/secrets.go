@@ -31,6 +31,7 @@ func (d *decoder) secret(key string, n *node, v reflect.Value, example string) {
 	if !ok {
 		return
 	}
+	text = strings.TrimRight(text, "\r\n") // a block, or a variable made by echo: no header could carry it
 	if strings.TrimSpace(text) == "" {
 		d.problem(n.at, key, "is empty, and an empty secret would be an open door", example)
 		return
