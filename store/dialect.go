@@ -8,8 +8,9 @@ import (
 
 // database is every difference between the two.
 type database interface {
-	// begin starts a transaction that will write.
-	begin() string
+	// begin starts a transaction that will write, and commit ends one.
+	begin(ctx context.Context, w *writer) error
+	commit(ctx context.Context, w *writer) error
 	// bounded returns a context for a transaction that has begun: its caller's end does not end it, but a database that does
 	// not answer does.
 	bounded(ctx context.Context) (context.Context, context.CancelFunc)

@@ -78,7 +78,7 @@ func (s *Store) openPostgres(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	s.lock = postgresLock(locks, cfg)
-	if err := s.lock.take(ctx); err != nil {
+	if err := firstTake(ctx, s.lock); err != nil {
 		return err
 	}
 	if err := migratePostgres(ctx, s.reads, cfg); err != nil {
@@ -110,7 +110,15 @@ func postgresLock(db *sql.DB, cfg Config) *serverLock {
 	}
 	return &serverLock{
 		doubt: cfg.Doubt,
-		free:  func() { drop(); _ = db.Close() },
+		free: func() {
+			if conn != nil { // else it is free only once the server has seen that we are gone
+				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				_, _ = conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1, $2)", lockSpace, lockServer)
+				cancel()
+			}
+			drop()
+			_ = db.Close()
+		},
 		check: func(ctx context.Context) error {
 			if _, err := conn.ExecContext(ctx, "SELECT 1"); err != nil {
 				drop()
@@ -146,9 +154,32 @@ func takeServerLock(ctx context.Context, conn *sql.Conn) error {
 		return fmt.Errorf("take the server's lock: %w", err)
 	}
 	if !got {
-		return errors.New("another curfew serves this database: stop it first; until the change feed for several servers exists, one server works on a database")
+		return fmt.Errorf("another curfew serves this database: stop it first; until the change feed for several servers exists, "+
+			"one server works on a database: %w", errLocked)
 	}
 	return nil
+}
+
+const (
+	lockProbe = 100 * time.Millisecond
+	lockTries = 30 // a server that was killed holds the lock until PostgreSQL has seen it
+)
+
+// firstTake takes the lock, with some patience for a server that has just ended.
+func firstTake(ctx context.Context, l *serverLock) error {
+	tick := time.NewTicker(lockProbe)
+	defer tick.Stop()
+	for try := 1; ; try++ {
+		err := l.take(ctx)
+		if err == nil || try == lockTries || !errors.Is(err, errLocked) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
 }
 
 const (

@@ -12,7 +12,7 @@ import (
 )
 
 // errLocked: another process holds the lock.
-var errLocked = errors.New("locked")
+var errLocked = errors.New("the lock is taken")
 
 const sqliteReaders = 4
 

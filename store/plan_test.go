@@ -52,7 +52,8 @@ func TestSQLitePlansUseTheWholeKey(t *testing.T) {
 		{"SELECT * FROM deliveries WHERE org = ?1 AND revocation_id = ?2 ORDER BY target", "(org=? AND revocation_id=?)"},
 		{"SELECT * FROM deliveries WHERE org = ?1 AND state = 'parked' ORDER BY revocation_id, target LIMIT 10", "deliveries_parked"},
 		{readyPage, "deliveries_ready (target=? AND priority=?"},
-		{sqliteLeased, "deliveries_person (target=? AND org=? AND user_id=?)"},
+		{sqliteLeased, "(org=? AND revocation_id=? AND target=?)"},
+		{sqliteLease + "target", "(org=? AND revocation_id=? AND target=?)"},
 		{sqliteSettle, "(org=? AND revocation_id=? AND target=?)"},
 	} {
 		rows, err := s.reads.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+s.db.text(c.text), make([]any, marks(s.db.text(c.text)))...)

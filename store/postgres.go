@@ -21,7 +21,15 @@ import (
 // postgresDB is PostgreSQL: several writers that lock what they decide about.
 type postgresDB struct{}
 
-func (postgresDB) begin() string { return "BEGIN" }
+func (postgresDB) begin(ctx context.Context, w *writer) error {
+	_, err := w.conn.ExecContext(ctx, "BEGIN")
+	return err
+}
+
+func (postgresDB) commit(ctx context.Context, w *writer) error {
+	_, err := w.conn.ExecContext(ctx, "COMMIT")
+	return err
+}
 
 func (postgresDB) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), groupTimeout)
@@ -122,15 +130,19 @@ func lockLanes(ctx context.Context, w *writer, target string, lanes []lane) ([]l
 	return free, err
 }
 
-// In a statement after the locks: it sees every lease that another claim committed before it let its lock go.
+// A lane is found through its person's revocations, which are few: an index of its own would be written with every delivery.
+// The statement comes after the locks, so that it sees every lease that another claim committed before it let its lock go.
 const (
-	postgresLease = `UPDATE deliveries d SET state = 'claimed', lease = $5::uuid, lease_until = $6::bigint, ready_at = $6::bigint
-		FROM unnest($1::text[], $2::uuid[]) AS k (org, user_id)
-		WHERE d.target = $3::text AND d.org = k.org AND d.user_id = k.user_id AND d.state IN ('due', 'claimed')
-			AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.target = $3::text AND o.org = k.org AND o.user_id = k.user_id
-				AND o.state IN ('due', 'claimed') AND o.state = 'claimed' AND o.lease_until > $4::bigint)
-			AND EXISTS (SELECT 1 FROM deliveries o WHERE o.target = $3::text AND o.org = k.org AND o.user_id = k.user_id
-				AND o.state IN ('due', 'claimed') AND o.ready_at <= $4::bigint)
+	postgresLease = `WITH open AS MATERIALIZED (
+			SELECT d.org, d.revocation_id, d.user_id, d.ready_at, d.state = 'claimed' AND d.lease_until > $4::bigint AS leased
+			FROM unnest($1::text[], $2::uuid[]) AS k (org, user_id)
+			JOIN revocations r ON r.org = k.org AND r.user_id = k.user_id
+			JOIN deliveries d ON d.org = r.org AND d.revocation_id = r.id AND d.target = $3::text
+			WHERE d.user_id = k.user_id AND d.state IN ('due', 'claimed')),
+		free AS (SELECT org, user_id FROM open GROUP BY org, user_id HAVING bool_or(ready_at <= $4::bigint) AND NOT bool_or(leased))
+		UPDATE deliveries d SET state = 'claimed', lease = $5::uuid, lease_until = $6::bigint, ready_at = $6::bigint
+		FROM free JOIN open ON open.org = free.org AND open.user_id = free.user_id
+		WHERE d.org = open.org AND d.revocation_id = open.revocation_id AND d.target = $3::text AND d.state IN ('due', 'claimed')
 		RETURNING `
 	postgresSettle = `WITH settled AS (
 			UPDATE deliveries d SET state = $5::text, due_at = CASE WHEN $6::bigint = 0 THEN d.due_at ELSE $6::bigint END, ready_at = $6::bigint, done_at = $7::bigint,

@@ -79,15 +79,16 @@ func (s *statement) person(u *needs) {
 	}
 	if len(u.resources)+len(u.names) > 0 {
 		s.foundResources(u)
-		from = append(from, "SELECT org, user_id FROM found WHERE user_id <> '"+zeroID+"'")
+		from = append(from, "SELECT org, user_id FROM found")
 	}
 	if len(from) == 0 {
 		from = append(from, "SELECT ''::text, NULL::uuid WHERE false")
 	}
-	s.WriteString("person (org, id) AS (" + strings.Join(from, " UNION ") + ` UNION
+	// Under the zero id lies what belongs to nobody in particular.
+	s.WriteString("person (org, id) AS (SELECT n.org, n.id FROM (" + strings.Join(from, " UNION ") + `) AS n (org, id) WHERE n.id <> '` + zeroID + `' UNION
 		SELECT p.org, o.id FROM person p CROSS JOIN LATERAL (
 			SELECT b AS id FROM joins WHERE org = p.org AND a = p.id AND at > split_at
-			UNION ALL SELECT a FROM joins WHERE org = p.org AND b = p.id AND at > split_at) o)`)
+			UNION ALL SELECT a FROM joins WHERE org = p.org AND b = p.id AND at > split_at) o WHERE o.id <> '` + zeroID + `')`)
 }
 
 // askedSessions are those that references point at, each way of pointing by its own index.

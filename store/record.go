@@ -42,16 +42,30 @@ func words(s string) []string { return strings.Fields(s) }
 func newTable(t table) *table {
 	all := slices.Concat(t.ids, t.texts, t.nums)
 	t.list = strings.Join(all, ", ")
-	marks := make([]string, len(all))
-	for i := range all {
-		marks[i] = "$" + strconv.Itoa(i+1)
-	}
-	t.insert = t.sqlite
-	if t.insert == "" {
-		t.insert = "INSERT INTO " + t.name + " (" + t.list + ") VALUES (" + strings.Join(marks, ", ") + ") " + t.conflict
-	}
+	t.insert = t.inserts(1)
 	t.wide = wide(t.ids, t.texts, t.nums)
 	return &t
+}
+
+// inserts is what writes n rows on SQLite.
+func (t *table) inserts(n int) string {
+	if t.sqlite != "" {
+		return t.sqlite
+	}
+	width := len(t.ids) + len(t.texts) + len(t.nums)
+	var b strings.Builder
+	b.WriteString("INSERT INTO " + t.name + " (" + t.list + ") VALUES ")
+	for row := range n {
+		marks := make([]string, width)
+		for i := range marks {
+			marks[i] = "$" + strconv.Itoa(row*width+i+1)
+		}
+		if row > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("(" + strings.Join(marks, ", ") + ")")
+	}
+	return b.String() + " " + t.conflict
 }
 
 // wide selects columns of k in the shape of a record.

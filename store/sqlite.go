@@ -6,6 +6,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"modernc.org/sqlite"
@@ -19,14 +21,22 @@ type sqliteDB struct{}
 
 // sqlitePragmas are set on every connection. FULL makes a commit wait until the log is on the disk: with less, a power cut
 // loses revocations that were acknowledged.
-var sqlitePragmas = []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "temp_store(MEMORY)", "cache_size(-65536)"}
+var sqlitePragmas = []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "temp_store(MEMORY)", "cache_size(-65536)", "wal_autocheckpoint(10000)"}
 
 func sqliteDSN(path string, more ...string) string {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": append(append([]string(nil), sqlitePragmas...), more...)}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
-func (sqliteDB) begin() string { return "BEGIN IMMEDIATE" }
+func (sqliteDB) begin(ctx context.Context, w *writer) error {
+	_, err := w.exec(ctx, "BEGIN IMMEDIATE")
+	return err
+}
+
+func (sqliteDB) commit(ctx context.Context, w *writer) error {
+	_, err := w.exec(ctx, "COMMIT")
+	return err
+}
 
 // bounded bounds nothing: the database is in this process, and a context that can end costs every statement a goroutine.
 func (sqliteDB) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -57,17 +67,36 @@ func (sqliteDB) duplicate(err error) bool {
 	return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
 }
 
-// write runs one statement a row: a call costs no round trip here.
+// write inserts several rows with one statement: there is no round trip to save, but a statement has its price.
 func (d sqliteDB) write(ctx context.Context, w *writer, b batch) error {
 	for _, part := range b {
-		text := d.text(part.table.insert)
-		for i := range part.rows {
-			if _, err := w.exec(ctx, text, part.table.args(&part.rows[i])...); err != nil {
+		for at := 0; at < len(part.rows); {
+			n := atOnce(len(part.rows) - at)
+			if part.table.sqlite != "" {
+				n = 1
+			}
+			text := w.text(part.table.insert, n, func() string { return d.text(part.table.inserts(n)) })
+			var args []any
+			for i := range n {
+				args = append(args, part.table.args(&part.rows[at+i])...)
+			}
+			if _, err := w.exec(ctx, text, args...); err != nil {
 				return errorIn(part.table, err)
 			}
+			at += n
 		}
 	}
 	return nil
+}
+
+// atOnce is how many of n rows one statement writes or looks up: few sizes, so that each is prepared once.
+func atOnce(n int) int {
+	for _, size := range []int{32, 16} {
+		if n >= size {
+			return size
+		}
+	}
+	return min(n, 8)
 }
 
 // reading is one group's reading on SQLite.
@@ -90,16 +119,63 @@ func (d sqliteDB) gather(ctx context.Context, w *writer, u *needs) (*revoke.Fact
 	return r.facts, 0, nil
 }
 
-// look reads the rows of a table that a condition selects.
-func (r *reading) look(ctx context.Context, t *table, where string, each func(record) error, args ...any) error {
-	return r.w.query(ctx, "SELECT "+t.list+" FROM "+t.name+" WHERE "+where, func(rows *sql.Rows) error {
-		row, err := t.scan(rows)
-		if err != nil {
-			return err
+// look runs a question once for every key, several keys at a time, and calls each on the rows of a table that it selects.
+func (r *reading) look(ctx context.Context, t *table, question string, each func(record) error, keys ...[]any) error {
+	for at := 0; at < len(keys); {
+		n := atOnce(len(keys) - at)
+		width := len(keys[at])
+		text := r.w.text(question, n, func() string { return repeated(strings.ReplaceAll(question, "LIST", t.list), n, width) })
+		args := make([]any, 0, n*width)
+		for _, key := range keys[at : at+n] {
+			args = append(args, key...)
 		}
-		return each(row)
-	}, args...)
+		err := r.w.query(ctx, text, func(rows *sql.Rows) error {
+			row, err := t.scan(rows)
+			if err != nil {
+				return err
+			}
+			return each(row)
+		}, args...)
+		if err != nil {
+			return errorIn(t, err)
+		}
+		at += n
+	}
+	return nil
 }
+
+// repeated is a question asked n times over, each with arguments of its own.
+func repeated(question string, n, width int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = argument.ReplaceAllStringFunc(question, func(mark string) string {
+			number, _ := strconv.Atoi(mark[1:]) // the expression matches digits only
+			return "?" + strconv.Itoa(number+i*width)
+		})
+	}
+	return strings.Join(all, " UNION ALL ")
+}
+
+var argument = regexp.MustCompile(`\?[0-9]+`)
+
+// The questions of a group, in SQLite's words. LIST is the table's columns.
+const (
+	heldBy        = "SELECT LIST FROM identifiers WHERE org = ?1 AND namespace = ?2 AND value = ?3"
+	holdingsOf    = "SELECT LIST FROM identifiers WHERE org = ?1 AND user_id = ?2"
+	joinsOf       = "SELECT LIST FROM joins WHERE org = ?1 AND a = ?2 UNION ALL SELECT LIST FROM joins WHERE org = ?1 AND b = ?2"
+	userOf        = "SELECT LIST FROM users WHERE org = ?1 AND id = ?2"
+	blocksOf      = "SELECT LIST FROM blocks WHERE org = ?1 AND user_id = ?2"
+	cutoffsOf     = "SELECT LIST FROM cutoffs WHERE org = ?1 AND user_id = ?2"
+	cutoffsWide   = "SELECT LIST FROM cutoffs WHERE org = ?1 AND user_id = '" + zeroID + "' AND scope IN ('everyone', 'kind', 'app')"
+	cutoffsNarrow = "SELECT LIST FROM cutoffs WHERE org = ?1 AND user_id = ?2 AND scope = ?3 AND device_id = ?4 AND key = ?5"
+	liveOf        = "SELECT LIST FROM sessions WHERE org = ?1 AND user_id = ?2 AND ended_at = 0 AND expires_at > ?3"
+	eventBy       = "SELECT LIST FROM events WHERE org = ?1 AND authority = ?2 AND sender_id = ?3 AND sender_id <> ''"
+	deviceBy      = "SELECT LIST FROM device_identifiers WHERE org = ?1 AND namespace = ?2 AND value = ?3"
+	resourceOf    = "SELECT LIST FROM resources WHERE org = ?1 AND id = ?2"
+	resourceNamed = "SELECT LIST FROM resources WHERE org = ?1 AND authority = ?2 AND type = ?3 AND user_name_folded = ?4"
+	resourceKnown = "SELECT LIST FROM resources WHERE org = ?1 AND authority = ?2 AND type = ?3 AND external_id = ?4 AND external_id <> ''"
+	newestOfUser  = "SELECT ?2 AS id, coalesce(max(born_at), 0), coalesce(max(registered_at), 0) FROM sessions WHERE org = ?1 AND user_id = ?2"
+)
 
 func (r *reading) reach(org string, user revoke.ID) {
 	if k := (orgID{org, user}); !user.IsZero() && !r.seen[k] {
@@ -140,136 +216,127 @@ func (r *reading) people(ctx context.Context) error {
 	for _, u := range r.need.users {
 		r.reach(u.org, u.id)
 	}
-	for _, id := range r.need.identifiers {
-		if err := r.look(ctx, identifiersTable, "org = ?1 AND namespace = ?2 AND value = ?3", r.holding, id.Org, clean(id.Namespace), clean(id.Value)); err != nil {
-			return err
-		}
+	err := r.look(ctx, identifiersTable, heldBy, r.holding, keys(r.need.identifiers, func(id revoke.Identifier) []any {
+		return []any{id.Org, clean(id.Namespace), clean(id.Value)}
+	})...)
+	if err != nil {
+		return err
 	}
 	for _, ref := range r.need.sessions {
 		for _, by := range sessionsBy(ref) {
-			if err := r.look(ctx, sessionsTable, sqliteDB{}.text(by.where), r.session, by.args...); err != nil {
+			if err := r.look(ctx, sessionsTable, "SELECT LIST FROM sessions WHERE "+sqliteDB{}.text(by.where), r.session, by.args); err != nil {
 				return err
 			}
 		}
 	}
-	for _, id := range r.need.resources {
-		if err := r.look(ctx, resourcesTable, "org = ?1 AND id = ?2", r.resource, id.org, id.id); err != nil {
+	if err := r.resources(ctx); err != nil {
+		return err
+	}
+	for from := 0; from < len(r.users); {
+		frontier := r.users[from:]
+		from = len(r.users)
+		err := r.look(ctx, joinsTable, joinsOf, func(row record) error {
+			j := row.join()
+			r.facts.AddJoin(j)
+			if j.At > j.SplitAt {
+				r.reach(row.text[0], j.A)
+				r.reach(row.text[0], j.B)
+			}
+			return nil
+		}, keys(frontier, orgID.key)...)
+		if err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// resources finds those that the need names, deleted and inactive ones too.
+func (r *reading) resources(ctx context.Context) error {
+	if err := r.look(ctx, resourcesTable, resourceOf, r.resource, keys(r.need.resources, orgID.key)...); err != nil {
+		return err
+	}
 	for _, n := range r.need.names {
 		if n.UserName != "" {
-			err := r.look(ctx, resourcesTable, "org = ?1 AND authority = ?2 AND type = ?3 AND user_name_folded = ?4", r.resource,
-				n.Org, n.Authority, n.Type, clean(n.UserName))
-			if err != nil {
+			if err := r.look(ctx, resourcesTable, resourceNamed, r.resource, []any{n.Org, n.Authority, n.Type, clean(n.UserName)}); err != nil {
 				return err
 			}
 		}
 		if n.ExternalID != "" {
-			err := r.look(ctx, resourcesTable, "org = ?1 AND authority = ?2 AND type = ?3 AND external_id = ?4 AND external_id <> ''", r.resource,
-				n.Org, n.Authority, n.Type, clean(n.ExternalID))
-			if err != nil {
-				return err
-			}
-		}
-	}
-	for i := 0; i < len(r.users); i++ {
-		u := r.users[i]
-		follow := func(row record) error {
-			j := row.join()
-			r.facts.AddJoin(j)
-			if j.At > j.SplitAt {
-				r.reach(u.org, j.A)
-				r.reach(u.org, j.B)
-			}
-			return nil
-		}
-		for _, side := range []string{"org = ?1 AND a = ?2", "org = ?1 AND b = ?2"} {
-			if err := r.look(ctx, joinsTable, side, follow, u.org, u.id); err != nil {
+			if err := r.look(ctx, resourcesTable, resourceKnown, r.resource, []any{n.Org, n.Authority, n.Type, clean(n.ExternalID)}); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
 }
+
+// keys are rows as the arguments of a question.
+func keys[T any](rows []T, of func(T) []any) [][]any {
+	out := make([][]any, len(rows))
+	for i, row := range rows {
+		out[i] = of(row)
+	}
+	return out
+}
+
+func (k orgID) key() []any { return []any{k.org, idText(k.id)} }
 
 // personal reads what hangs on the people.
 func (r *reading) personal(ctx context.Context) error {
-	for _, u := range r.users {
-		err := r.look(ctx, usersTable, "org = ?1 AND id = ?2", func(row record) error {
-			r.facts.Users[u.id] = row.user()
-			return nil
-		}, u.org, u.id)
-		if err != nil {
-			return err
-		}
-		err = r.look(ctx, identifiersTable, "org = ?1 AND user_id = ?2", func(row record) error {
-			r.facts.AddHolding(row.holding())
-			return nil
-		}, u.org, u.id)
-		if err != nil {
-			return err
-		}
-		err = r.look(ctx, blocksTable, "org = ?1 AND user_id = ?2", func(row record) error {
-			r.facts.AddBlock(row.block())
-			return nil
-		}, u.org, u.id)
-		if err != nil {
-			return err
-		}
-		err = r.w.query(ctx, newestOfUser, func(rows *sql.Rows) error {
-			var n revoke.Newest
-			if err := rows.Scan(&n.Born, &n.Registered); err != nil {
-				return err
-			}
-			if n != (revoke.Newest{}) {
-				r.facts.Newest[u.id] = n
+	people := keys(r.users, orgID.key)
+	for _, part := range []struct {
+		table    *table
+		question string
+		add      func(record) error
+	}{
+		{usersTable, userOf, func(row record) error { r.facts.Users[row.id[0]] = row.user(); return nil }},
+		{identifiersTable, holdingsOf, func(row record) error { r.facts.AddHolding(row.holding()); return nil }},
+		{blocksTable, blocksOf, func(row record) error { r.facts.AddBlock(row.block()); return nil }},
+		{newestTable, newestOfUser, func(row record) error {
+			if n := (revoke.Newest{Born: revoke.Instant(row.num[0]), Registered: revoke.Instant(row.num[1])}); n != (revoke.Newest{}) {
+				r.facts.Newest[row.id[0]] = n
 			}
 			return nil
-		}, u.org, u.id)
-		if err != nil {
+		}},
+	} {
+		if err := r.look(ctx, part.table, part.question, part.add, people...); err != nil {
 			return err
-		}
-		if r.need.sessionsOf {
-			err := r.look(ctx, sessionsTable, "org = ?1 AND user_id = ?2 AND ended_at = 0 AND expires_at > ?3", r.session, u.org, u.id, int64(r.need.now))
-			if err != nil {
-				return err
-			}
 		}
 	}
-	return nil
+	if !r.need.sessionsOf {
+		return nil
+	}
+	return r.look(ctx, sessionsTable, liveOf, r.session, keys(r.users, func(k orgID) []any { return append(k.key(), int64(r.need.now)) })...)
 }
 
-const newestOfUser = "SELECT coalesce(max(born_at), 0), coalesce(max(registered_at), 0) FROM sessions WHERE org = ?1 AND user_id = ?2"
+// newestTable is the shape of a person's newest session.
+var newestTable = newTable(table{name: "sessions", ids: words("id"), nums: words("born registered")})
 
 // things reads the events and devices that the need names.
 func (r *reading) things(ctx context.Context) error {
-	for _, k := range r.need.events {
-		err := r.look(ctx, eventsTable, "org = ?1 AND authority = ?2 AND sender_id = ?3 AND sender_id <> ''", func(row record) error {
-			e, err := row.event()
-			r.facts.Events[k] = e
-			return err
-		}, k.Org, k.Authority, clean(k.SenderID))
-		if err != nil {
-			return err
-		}
+	err := r.look(ctx, eventsTable, eventBy, func(row record) error {
+		e, err := row.event()
+		r.facts.Events[e.Key()] = e
+		return err
+	}, keys(r.need.events, func(k revoke.EventKey) []any { return []any{k.Org, k.Authority, clean(k.SenderID)} })...)
+	if err != nil {
+		return err
 	}
-	for _, d := range r.need.devices {
-		err := r.look(ctx, deviceIdentifiersTable, "org = ?1 AND namespace = ?2 AND value = ?3", func(row record) error {
-			r.facts.Devices[d] = row.id[0]
-			return nil
-		}, d.Org, clean(d.Namespace), clean(d.Value))
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.look(ctx, deviceIdentifiersTable, deviceBy, func(row record) error {
+		name, id := row.deviceIdentifier()
+		r.facts.Devices[name] = id
+		return nil
+	}, keys(r.need.devices, func(d revoke.DeviceIdentifier) []any { return []any{d.Org, clean(d.Namespace), clean(d.Value)} })...)
 }
 
-// newest reads the newest birth in each scope of many people.
+// newest reads the newest birth in each scope of many people: the last entry of an index.
 func (r *reading) newest(ctx context.Context) error {
 	for _, scope := range r.need.newestOf {
 		where, args := newestIn(scope)
+		if where == "" {
+			continue
+		}
 		err := r.w.query(ctx, "SELECT coalesce(max(born_at), 0) FROM sessions WHERE "+where, func(rows *sql.Rows) error {
 			var at revoke.Instant
 			err := rows.Scan(&at)
@@ -283,6 +350,7 @@ func (r *reading) newest(ctx context.Context) error {
 	return nil
 }
 
+// newestIn selects the sessions in a scope of many people; no other has a newest one by itself.
 func newestIn(scope revoke.Scope) (where string, args []any) {
 	switch scope.Kind {
 	case revoke.ScopeEveryone:
@@ -292,32 +360,16 @@ func newestIn(scope revoke.Scope) (where string, args []any) {
 	case revoke.ScopeApp:
 		return "org = ?1 AND app = ?2", []any{scope.Org, clean(scope.Key)}
 	case revoke.ScopeDevice:
-		return "org = ?1 AND device_id = ?2 AND device_id <> '" + zeroID + "'", []any{scope.Org, scope.Device}
+		return "org = ?1 AND device_id = ?2 AND device_id <> '" + zeroID + "'", []any{scope.Org, idText(scope.Device)}
 	case revoke.ScopeUser, revoke.ScopeUserKind, revoke.ScopeUserApp, revoke.ScopeUserDevice, revoke.ScopeSession:
 	}
-	return "org = ?1 AND id = '' AND id <> ''", []any{scope.Org} // covers nobody but one person's
+	return "", nil
 }
 
 // cutoffs reads what covers the sessions of the people.
 func (r *reading) cutoffs(ctx context.Context) error {
 	if !r.need.cutoffs() {
 		return nil
-	}
-	add := func(row record) error {
-		c := row.cutoff()
-		r.facts.Cutoffs[c.Scope] = c
-		return nil
-	}
-	for _, org := range r.need.orgs {
-		err := r.look(ctx, cutoffsTable, "org = ?1 AND user_id = '"+zeroID+"' AND scope IN ('everyone', 'kind', 'app')", add, org)
-		if err != nil {
-			return err
-		}
-	}
-	for _, u := range r.users {
-		if err := r.look(ctx, cutoffsTable, "org = ?1 AND user_id = ?2", add, u.org, u.id); err != nil {
-			return err
-		}
 	}
 	narrow := r.need.narrow()
 	for d, id := range r.facts.Devices {
@@ -328,9 +380,21 @@ func (r *reading) cutoffs(ctx context.Context) error {
 			narrow = append(narrow, revoke.DeviceScope(s.Org, s.Device))
 		}
 	}
-	for _, scope := range narrow {
-		err := r.look(ctx, cutoffsTable, "org = ?1 AND user_id = ?2 AND scope = ?3 AND device_id = ?4 AND key = ?5", add,
-			scope.Org, scope.User, string(scope.Kind), scope.Device, clean(scope.Key))
+	for _, part := range []struct {
+		question string
+		keys     [][]any
+	}{
+		{cutoffsWide, keys(r.need.orgs, func(org string) []any { return []any{org} })},
+		{cutoffsOf, keys(r.users, orgID.key)},
+		{cutoffsNarrow, keys(narrow, func(x revoke.Scope) []any {
+			return []any{x.Org, idText(x.User), string(x.Kind), idText(x.Device), clean(x.Key)}
+		})},
+	} {
+		err := r.look(ctx, cutoffsTable, part.question, func(row record) error {
+			c := row.cutoff()
+			r.facts.Cutoffs[c.Scope] = c
+			return nil
+		}, part.keys...)
 		if err != nil {
 			return err
 		}

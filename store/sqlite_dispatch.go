@@ -7,12 +7,14 @@ import (
 	"curfew/revoke"
 )
 
-// The one writer keeps two workers from one lane: what is asked here still stands when the rows are taken.
+// The one writer keeps two workers from one lane: what is asked here still stands when the rows are taken. A lane is found
+// through its person's revocations, which are few: an index of its own would be written with every delivery.
 const (
-	sqliteLeased = `SELECT count(*) FROM deliveries
-		WHERE target = ?1 AND org = ?2 AND user_id = ?3 AND state IN ('due', 'claimed') AND state = 'claimed' AND lease_until > ?4`
-	sqliteLease = `UPDATE deliveries SET state = 'claimed', lease = ?4, lease_until = ?5, ready_at = ?5
-		WHERE target = ?1 AND org = ?2 AND user_id = ?3 AND state IN ('due', 'claimed') RETURNING `
+	sqliteLane = ` org = ?2 AND target = ?1 AND user_id = ?3
+		AND revocation_id IN (SELECT id FROM revocations WHERE org = ?2 AND user_id = ?3) AND `
+	sqliteLeased = `SELECT count(*) FROM deliveries WHERE` + sqliteLane + `state = 'claimed' AND lease_until > ?4`
+	sqliteLease  = `UPDATE deliveries SET state = 'claimed', lease = ?4, lease_until = ?5, ready_at = ?5
+		WHERE` + sqliteLane + `state IN ('due', 'claimed') RETURNING `
 	sqliteSettle = `UPDATE deliveries SET state = ?5, due_at = CASE WHEN ?6 = 0 THEN due_at ELSE ?6 END, ready_at = ?6, done_at = ?7,
 		attempts = attempts + 1, lease = '` + zeroID + `', lease_until = 0, last_error = ?8, receipt = ?9
 		WHERE org = ?1 AND revocation_id = ?2 AND target = ?3 AND state = 'claimed' AND lease = ?4 RETURNING attempts`

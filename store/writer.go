@@ -15,9 +15,26 @@ type writer struct {
 	pool       *sql.DB
 	conn       *sql.Conn
 	statements map[string]*sql.Stmt
+	texts      map[sized]string
 }
 
-const maxPrepared = 400 // more than there are; a bound all the same
+// sized is a statement made for a number of rows.
+type sized struct {
+	of string
+	n  int
+}
+
+// text returns the statement for n rows, made once.
+func (w *writer) text(of string, n int, build func() string) string {
+	text, ok := w.texts[sized{of, n}]
+	if !ok {
+		text = build()
+		w.texts[sized{of, n}] = text
+	}
+	return text
+}
+
+const maxPrepared = 1000 // more than there are; a bound all the same
 
 // open takes a connection when there is none, as at first and after one was lost.
 func (w *writer) open(ctx context.Context) error {
@@ -28,7 +45,7 @@ func (w *writer) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.conn, w.statements = conn, map[string]*sql.Stmt{}
+	w.conn, w.statements, w.texts = conn, map[string]*sql.Stmt{}, map[sized]string{}
 	return nil
 }
 
@@ -38,7 +55,7 @@ func (w *writer) drop() {
 		return
 	}
 	discard(w.conn)
-	w.conn, w.statements = nil, nil
+	w.conn, w.statements, w.texts = nil, nil, nil
 }
 
 // discard closes a connection for good. It must not go back into the pool: it may be inside a transaction, or hold a lock.
@@ -107,7 +124,7 @@ func (s *Store) transact(ctx context.Context, w *writer, do func(context.Context
 	if err := w.open(ctx); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	if _, err := w.conn.ExecContext(ctx, s.db.begin()); err != nil {
+	if err := s.db.begin(ctx, w); err != nil {
 		w.drop()
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -121,7 +138,7 @@ func (s *Store) transact(ctx context.Context, w *writer, do func(context.Context
 		}
 		return err
 	}
-	if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
+	if err := s.db.commit(ctx, w); err != nil {
 		w.drop()
 		if s.db.refused(err) {
 			return fmt.Errorf("commit: %w", err)

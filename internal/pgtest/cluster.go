@@ -30,7 +30,7 @@ const superuser = "curfew"
 type Cluster struct {
 	dir    string
 	server *exec.Cmd
-	ended  chan error
+	ended  chan struct{} // closed when the server has ended
 }
 
 // Start makes and starts a cluster. Settings are PostgreSQL's, such as "fsync=off".
@@ -47,7 +47,7 @@ func Start(ctx context.Context, settings ...string) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for PostgreSQL: %w", err)
 	}
-	c := &Cluster{dir: dir, ended: make(chan error, 1)}
+	c := &Cluster{dir: dir, ended: make(chan struct{})}
 	if err := c.start(ctx, bin, account, settings); err != nil {
 		c.Stop()
 		return nil, err
@@ -84,7 +84,10 @@ func (c *Cluster) start(ctx context.Context, bin string, account *syscall.Creden
 	if err := c.server.Start(); err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
-	go func() { c.ended <- c.server.Wait() }()
+	go func() {
+		_ = c.server.Wait() // how it ended is in its log
+		close(c.ended)
+	}()
 	return c.ready(ctx)
 }
 
@@ -105,10 +108,9 @@ func (c *Cluster) ready(ctx context.Context) error {
 			return nil
 		}
 		select {
-		case ended := <-c.ended:
-			c.ended <- ended
+		case <-c.ended:
 			log, _ := os.ReadFile(filepath.Join(c.dir, "log"))
-			return fmt.Errorf("PostgreSQL ended at once: %w: %s", ended, bytes.TrimSpace(log))
+			return fmt.Errorf("PostgreSQL ended at once: %s", bytes.TrimSpace(log))
 		case <-ctx.Done():
 			return fmt.Errorf("PostgreSQL does not answer: %w", err)
 		case <-tick.C:
@@ -120,7 +122,7 @@ func (c *Cluster) ready(ctx context.Context) error {
 func (c *Cluster) Stop() {
 	if c.server != nil && c.server.Process != nil {
 		_ = c.server.Process.Signal(syscall.SIGQUIT)
-		_ = <-c.ended
+		<-c.ended
 	}
 	_ = os.RemoveAll(c.dir)
 }

@@ -178,7 +178,6 @@ CREATE TABLE deliveries (
     PRIMARY KEY (org, revocation_id, target)
 );
 CREATE INDEX deliveries_ready ON deliveries (target, priority, ready_at, revocation_id) WHERE state IN ('due', 'claimed');
-CREATE INDEX deliveries_person ON deliveries (target, org, user_id, ord) WHERE state IN ('due', 'claimed');
 CREATE INDEX deliveries_parked ON deliveries (org, revocation_id, target) WHERE state = 'parked';
 CREATE TABLE attempts (
     org TEXT COLLATE "C" NOT NULL,

@@ -176,9 +176,8 @@ CREATE TABLE deliveries (
     receipt TEXT NOT NULL,
     done_at INTEGER NOT NULL,
     PRIMARY KEY (org, revocation_id, target)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX deliveries_ready ON deliveries (target, priority, ready_at, revocation_id) WHERE state IN ('due', 'claimed');
-CREATE INDEX deliveries_person ON deliveries (target, org, user_id, ord) WHERE state IN ('due', 'claimed');
 CREATE INDEX deliveries_parked ON deliveries (org, revocation_id, target) WHERE state = 'parked';
 CREATE TABLE attempts (
     org TEXT NOT NULL,
@@ -378,9 +377,8 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('events', 'events_source', '500000 500000 100000 1'),
     ('revocations', 'revocations', '500000 500000 1'),
     ('revocations', 'revocations_user', '500000 500000 3 1'),
-    ('deliveries', 'deliveries', '2000000 2000000 5 1'),
+    ('deliveries', 'sqlite_autoindex_deliveries_1', '2000000 2000000 5 1'),
     ('deliveries', 'deliveries_ready', '1000 300 200 2 1'),
-    ('deliveries', 'deliveries_person', '1000 300 300 2 1'),
     ('deliveries', 'deliveries_parked', '100 100 2 1'),
     ('attempts', 'attempts', '3000000 3000000 6 1 1'),
     ('resources', 'sqlite_autoindex_resources_1', '200000 200000 1'),
