@@ -161,8 +161,8 @@ func takeServerLock(ctx context.Context, conn *sql.Conn) error {
 }
 
 const (
-	lockProbe = 100 * time.Millisecond
-	lockTries = 30 // a server that was killed holds the lock until PostgreSQL has seen it
+	lockProbe = 50 * time.Millisecond
+	lockTries = 100 // a server that was killed holds the lock until PostgreSQL has seen it
 )
 
 // firstTake takes the lock, with some patience for a server that has just ended.

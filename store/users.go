@@ -21,10 +21,12 @@ func (r *record) user() revoke.User {
 	}
 }
 
-// A holding is known by identifier and instant; who takes it up again later does so from another instant.
+// A holding is known by identifier and instant; who takes it up again later does so from another instant. A directory adopts
+// what nobody had taught.
 var identifiersTable = newTable(table{
 	name: "identifiers", ids: words("user_id event_id"), texts: words("org namespace value authority"), nums: words("held_from released_at"),
-	conflict: `ON CONFLICT (org, namespace, value, held_from) DO UPDATE SET released_at = GREATEST(identifiers.released_at, excluded.released_at)`,
+	conflict: `ON CONFLICT (org, namespace, value, held_from) DO UPDATE SET released_at = GREATEST(identifiers.released_at, excluded.released_at),
+		authority = CASE WHEN identifiers.authority = '' THEN excluded.authority ELSE identifiers.authority END`,
 })
 
 func holdingRecord(h revoke.Holding) (r record) {
