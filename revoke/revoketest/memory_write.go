@@ -3,6 +3,7 @@ package revoketest
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"curfew/revoke"
@@ -46,6 +47,23 @@ func (t *tables) check(e *revoke.Effects) error {
 		_, there := t.deliveries[deliveryKey{d.Revocation, d.Target}]
 		if there || slices.ContainsFunc(e.Deliveries[:i], func(other revoke.Delivery) bool { return byDelivery(other, d) == 0 }) {
 			return taken("delivery", d.Name())
+		}
+	}
+	return t.checkNames(e)
+}
+
+// checkNames refuses that two resources of an authority answer to one name after e.
+func (t *tables) checkNames(e *revoke.Effects) error {
+	after := maps.Clone(t.resources)
+	for _, r := range e.Resources {
+		after[r.ID] = r
+	}
+	for _, r := range e.Resources {
+		for _, other := range after {
+			if r.Named && other.Named && r.ID != other.ID && !r.Deleted() && !other.Deleted() && r.Org == other.Org && r.Authority == other.Authority &&
+				r.Type == other.Type && revoke.Fold(r.UserName) == revoke.Fold(other.UserName) {
+				return fmt.Errorf("write resource %s: %q is another's name already", r.ID, r.UserName)
+			}
 		}
 	}
 	return nil

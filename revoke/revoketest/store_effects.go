@@ -70,6 +70,12 @@ func holdingRow(b *bench) {
 		b.sameFacts("facts by identifier", b.facts(revoke.Need{Identifiers: []revoke.Identifier{first.Identifier}}), facts)
 		b.sameFacts("facts by user", b.facts(revoke.Need{Users: []revoke.ID{u.ID}}), facts)
 	}
+	for _, authority := range []string{"hr", "", "okta"} { // the first directory that vouches for it
+		b.write(revoke.Effects{Holdings: []revoke.Holding{with(bare, func(h *revoke.Holding) { h.Authority = authority })}})
+		if got := b.people(u.ID)[0].Holdings[0]; got.Authority != "hr" {
+			b.Errorf("authority of a holding that only a registration had used, written again by %q: got %q, want hr", authority, got.Authority)
+		}
+	}
 }
 
 func joinRow(b *bench) {

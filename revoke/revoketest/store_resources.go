@@ -48,6 +48,12 @@ func resourceRow(b *bench) {
 		b.same(fmt.Sprintf("resource after write %d", i), got, want)
 		b.same(fmt.Sprintf("resource in the facts after write %d", i), b.facts(revoke.Need{Resources: []revoke.ID{r.ID}}).Resources, map[revoke.ID]revoke.Resource{r.ID: want})
 	}
+	heir := with(b.resource(u.ID, r.UserName), func(r *revoke.Resource) { r.UserName = "SALLY@example.EDU" })
+	evicted := with(steps[2], func(r *revoke.Resource) { r.Named, r.Active, r.Version = false, false, 8 })
+	b.write(revoke.Effects{Resources: []revoke.Resource{evicted, heir}})
+	got, _ := b.resources(revoke.ResourceQuery{Filter: revoke.Filter{{Attribute: "userName", Value: "sally@example.edu"}}, Limit: 10})
+	b.same("resources of a name that changed hands in one decision", got, []revoke.Resource{heir})
+
 	ask := func(what, org, authority string, id revoke.ID) {
 		if _, err := b.store.Resource(b.deadline(), org, authority, id); !errors.Is(err, revoke.ErrNotFound) {
 			b.Errorf("resource %s: got %v, want %v", what, err, revoke.ErrNotFound)
