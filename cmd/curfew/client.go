@@ -97,11 +97,11 @@ func (r refusal) Error() string {
 	_, _ = fmt.Fprintf(&text, "the server answers %d", r.Status)
 	for _, part := range []string{r.Title, r.Detail} {
 		if part != "" {
-			text.WriteString(": " + part)
+			text.WriteString(": " + plainText(part))
 		}
 	}
 	for _, e := range r.Errors {
-		text.WriteString("\n  " + e.Field + " " + e.Detail)
+		text.WriteString("\n  " + plainText(e.Field+" "+e.Detail))
 	}
 	return text.String()
 }

@@ -174,6 +174,11 @@ func TestVariablesAndFlagsComeOverTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	env["CURFEW_BRAKE"] = "off"
+	if off, err := load(in); err != nil || !off.Brake.Off {
+		t.Errorf("CURFEW_BRAKE=off: got %v, and the brake is not off", err)
+	}
+	delete(env, "CURFEW_BRAKE")
 	want := map[string][2]string{
 		"listen": {"127.0.0.1:3", "--listen"}, "brake.wait": {"2h0m0s", "CURFEW_BRAKE_WAIT"}, "brake.users": {"9", "--brake-users"},
 		"public_url": {"[${REF}]", "--public-url from ${REF}"}, "sign_in.client_secret": {"[secret]", "CURFEW_SIGN_IN_CLIENT_SECRET"},

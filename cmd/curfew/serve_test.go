@@ -57,3 +57,24 @@ func TestNobodyIsAskedWithoutATerminal(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesDoNotMoveTheCursor(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	evil := "\x1b[2J\u009b31m\r\n\x07"
+	p := &person{ID: "1", Sessions: []session{{App: evil, Because: &because{Sentence: evil}}}, Blocked: true, Because: &because{Sentence: evil}}
+	p.Identifiers = append(p.Identifiers, struct {
+		Namespace  string `json:"namespace"`
+		Value      string `json:"value"`
+		ReleasedAt string `json:"released_at"`
+	}{evil, evil, ""})
+	if err := (&shell{out: &out, err: &out}).showPerson(p); err != nil {
+		t.Fatal(err)
+	}
+	no := refusal{Status: 400, Title: evil, Detail: evil}
+	for _, text := range []string{out.String(), no.Error()} {
+		if strings.ContainsAny(text, "\x1b\u009b\r\x07") {
+			t.Errorf("what others named reaches the terminal as it is: %q", text)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -99,7 +100,7 @@ func (l *Loaded) at(key string) position {
 var sha256Text = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 
 func (l *Loaded) settleTokens(d *decoder) {
-	names, secrets := map[givenName]bool{}, map[string]bool{}
+	names, secrets := map[givenName]bool{}, map[[sha256.Size]byte]bool{}
 	for i := range l.Tokens {
 		t, key := &l.Tokens[i], fmt.Sprintf("tokens[%d]", i)
 		if t.Name != "" && names[t.Name] {
@@ -150,7 +151,7 @@ func (t *tokenSettings) usualIDs() givenName {
 	}
 }
 
-func (l *Loaded) settleTokenSecrets(d *decoder, t *tokenSettings, key string, seen map[string]bool) {
+func (l *Loaded) settleTokenSecrets(d *decoder, t *tokenSettings, key string, seen map[[sha256.Size]byte]bool) {
 	ways := 0
 	for _, is := range []bool{!t.Secret.IsZero(), len(t.Secrets) > 0, t.SHA256 != ""} {
 		if is {
@@ -163,19 +164,24 @@ func (l *Loaded) settleTokenSecrets(d *decoder, t *tokenSettings, key string, se
 	if t.SHA256 != "" && !sha256Text.MatchString(t.SHA256) {
 		d.problem(l.at(key+".sha256"), key+".sha256", "must be the 64 hexadecimal digits of the token's SHA-256", `the output of: printf %s "$TOKEN" | sha256sum`)
 	}
-	check := func(at string, s revoke.Secret) {
-		switch {
-		case s.IsZero():
-		case len(s.Reveal()) < shortestSecret:
+	long := func(at string, s revoke.Secret) {
+		if !s.IsZero() && len(s.Reveal()) < shortestSecret {
 			d.problem(l.at(at), at, "is shorter than 16 characters", "what `curfew token "+cmp.Or(string(t.Name), "NAME")+" --scope S` prints")
-		case seen[s.Reveal()]:
-			d.problem(l.at(at), at, "is the secret of another token too, so that nobody could tell who calls", "a secret of its own")
 		}
-		seen[s.Reveal()] = true
 	}
-	check(key+".secret", t.Secret)
+	long(key+".secret", t.Secret)
 	for i, s := range t.Secrets {
-		check(fmt.Sprintf("%s.secrets[%d]", key, i), s)
+		long(fmt.Sprintf("%s.secrets[%d]", key, i), s)
+	}
+	if d.troubled(key) {
+		return
+	}
+	hashes, _ := t.hashes() // sha256 was looked at above
+	for _, h := range hashes {
+		if seen[h] {
+			d.problem(l.at(key+".name"), key, "has a secret that another entry has too, so that nobody could tell who calls", "a secret of its own")
+		}
+		seen[h] = true
 	}
 }
 

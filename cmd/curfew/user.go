@@ -116,7 +116,7 @@ func (sh *shell) showPerson(p *person) error {
 	table := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
 	state := "not blocked"
 	if p.Blocked && p.Because != nil {
-		state = "blocked: " + p.Because.Sentence
+		state = "blocked: " + plainText(p.Because.Sentence)
 	}
 	_, _ = fmt.Fprintf(table, "user\t%s\nstate\t%s\nlive sessions\t%d\n", p.ID, state, p.Live)
 	for _, i := range p.Identifiers {
@@ -124,7 +124,7 @@ func (sh *shell) showPerson(p *person) error {
 		if i.ReleasedAt != "" {
 			note = " (released " + i.ReleasedAt + ")"
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s%s\n", i.Namespace, i.Value, note)
+		_, _ = fmt.Fprintf(table, "%s\t%s%s\n", plainText(i.Namespace), plainText(i.Value), note)
 	}
 	for _, m := range p.Members {
 		_, _ = fmt.Fprintf(table, "one person with\t%s\n", m)
@@ -134,7 +134,7 @@ func (sh *shell) showPerson(p *person) error {
 		if b.LiftedAt != "" {
 			lifted = "lifted " + b.LiftedAt
 		}
-		_, _ = fmt.Fprintf(table, "block by %s\tset %s, %s\n", b.Authority, b.BlockedAt, lifted)
+		_, _ = fmt.Fprintf(table, "block by %s\tset %s, %s\n", plainText(b.Authority), b.BlockedAt, lifted)
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)

@@ -101,6 +101,8 @@ func TestValues(t *testing.T) {
 		{"tokens:\n- {name: admin, scopes: [admin], secret: '0123456789abcdef'}", true},
 		{"tokens:\n- {name: admin, scopes: [scim], secret: '0123456789abcdef'}", false},
 		{"tokens:\n- {name: a, scopes: [scim], secret: '0123456789abcdef'}\n- {name: b, scopes: [scim], secret: '0123456789abcdef'}", false},
+		{"tokens:\n- {name: a, scopes: [scim], secrets: ['0123456789abcdef', 'fedcba9876543210']}\n- {name: b, scopes: [scim], secret: 'fedcba9876543210'}", false},
+		{"tokens:\n- {name: a, scopes: [scim], secret: '0123456789abcdef'}\n- {name: b, scopes: [scim], sha256: 9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f}", false},
 		{"tokens:\n- {name: a, scopes: [scim], secret: '0123456789abcdef'}\nsources: {a: {type: okta, secrets: [abcdefabcdefabcdef]}}", false},
 		{"sources: {a/b: {type: okta, secrets: [abcdefabcdefabcdef]}}", false},
 		{"sources: {admin: {type: okta, secrets: [abcdefabcdefabcdef]}}", false},
