@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +18,7 @@ func TestProgram(t *testing.T) {
 	t.Parallel()
 	p := build(t, "")
 	t.Run("story", func(t *testing.T) { onEach(t, p.story) })
+	t.Run("owed", func(t *testing.T) { onEach(t, p.owed) })
 	t.Run("second server", func(t *testing.T) { onEach(t, p.secondServer) })
 	t.Run("commands", func(t *testing.T) { onEach(t, p.commands) })
 	t.Run("first start", p.firstStart)
@@ -138,6 +140,36 @@ func (r *running) signIn(t *testing.T, kind string) string {
 		t.Fatalf("register: got %d %s, want 201 with a token", a.status, a.body)
 	}
 	return token
+}
+
+// owed: what a target did not take is told again, under the same webhook-id, also by the server after a kill -9.
+func (p program) owed(t *testing.T, folder, database string) {
+	t.Helper()
+	app := newPortal(t)
+	app.refuse(true)
+	file := configure(t, folder, database, app.URL)
+	r := p.start(t, file)
+	resource := r.provision(t, sally)
+	if a := r.setActive(resource, false); a.status/100 != 2 {
+		t.Fatalf("SCIM deactivation: got %d %s", a.status, a.body)
+	}
+	eventually(t, "a refused attempt is on record, and the next is due", func() bool {
+		a := r.get("/v1/deliveries?state=due", "Bearer "+opsToken)
+		return a.status == http.StatusOK && strings.Contains(string(a.body), `"last_error"`)
+	})
+	r.kill()
+	before := app.refuse(false)
+	r = p.start(t, file)
+	eventually(t, "the application is told after the restart", func() bool { return app.heard("user.blocked", sally) })
+	for _, id := range app.refuse(false)[len(before):] {
+		if !slices.Contains(before, id) {
+			t.Errorf("told again under webhook-id %s, want one of before: %q", id, before)
+		}
+	}
+	eventually(t, "the delivery is done, and says how often it was tried", func() bool {
+		a := r.get("/v1/deliveries?state=done", "Bearer "+opsToken)
+		return a.status == http.StatusOK && strings.Contains(string(a.body), `"evidence":"accepted"`)
+	})
 }
 
 // secondServer: two servers on one database would each believe what it remembers.

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,7 +56,9 @@ func build(t *testing.T, overlay string) program {
 // run carries out one command and returns its exit code and what it wrote.
 func (p program) run(t *testing.T, folder string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), p.path, args...)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, p.path, args...)
 	var out, errs bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, &out, &errs
 	err := cmd.Run()
@@ -273,9 +276,11 @@ func (r *running) okta(secret, event, id, email string, at time.Time) answer {
 // portal is an application that is told over a webhook. It checks signatures by the library of the standard's authors.
 type portal struct {
 	*httptest.Server
-	mu   sync.Mutex
-	told []string // type and subject's address
-	bad  []string
+	mu      sync.Mutex
+	told    []string // the type, then the message
+	ids     []string // webhook-id of every request, also of refused ones
+	bad     []string // signatures that the standard's library refuses
+	refuses bool     // everything, with 503
 }
 
 func newPortal(t *testing.T) *portal {
@@ -294,6 +299,11 @@ func newPortal(t *testing.T) *portal {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
+		p.ids = append(p.ids, r.Header.Get("Webhook-Id"))
+		if p.refuses {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		var m struct{ Type string }
 		_ = json.Unmarshal(body, &m)
 		p.told = append(p.told, m.Type+" "+string(body))
@@ -301,6 +311,14 @@ func newPortal(t *testing.T) *portal {
 	}))
 	t.Cleanup(p.Close)
 	return p
+}
+
+// refuse makes the application refuse or take what it is told, and returns the webhook-ids of before.
+func (p *portal) refuse(refuses bool) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuses = refuses
+	return slices.Clone(p.ids)
 }
 
 // heard reports whether a message of the type that mentions about came.
