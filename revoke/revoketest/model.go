@@ -17,9 +17,29 @@ import (
 
 // RunModel drives a store through the whole service with random operations, and after each compares every session with a
 // small model of what must be true: what an acknowledged signal covers is dead (promise 2), what was dead stays dead
-// (promise 3), whatever restarts in between, and nothing else is touched. Each run has an org of its own, so that one store
-// serves several of them.
+// (promise 3), whatever restarts in between, and nothing else is touched. Where names are mixed up among people, and where
+// everything happens at once, both promises are held without a model. open is as for [RunStore]; a store serves several
+// runs, each in an org of its own.
 func RunModel(t *testing.T, open func(t *testing.T) revoke.Store) {
+	t.Helper()
+	t.Run("people", func(t *testing.T) {
+		t.Parallel()
+		modelRuns(t, open, func(t *rapid.T, r *modelRun) {
+			r.begin(t)
+			t.Repeat(r.actions())
+		})
+	})
+	t.Run("people whose names are mixed up", func(t *testing.T) {
+		t.Parallel()
+		modelRuns(t, open, func(t *rapid.T, r *modelRun) { t.Repeat((&mixedRun{modelRun: r}).actions()) })
+	})
+	t.Run("people at the same time", func(t *testing.T) {
+		t.Parallel()
+		together(t, open(t))
+	})
+}
+
+func modelRuns(t *testing.T, open func(t *testing.T) revoke.Store, run func(*rapid.T, *modelRun)) {
 	t.Helper()
 	const perStore = 20
 	var store revoke.Store
@@ -29,9 +49,7 @@ func RunModel(t *testing.T, open func(t *testing.T) revoke.Store) {
 			store = open(t)
 		}
 		runs++
-		r := newModelRun(t.Context(), rt, store, fmt.Sprintf("run-%d", runs))
-		r.begin(rt)
-		rt.Repeat(r.actions())
+		run(rt, newModelRun(t.Context(), rt, store, fmt.Sprintf("run-%d", runs)))
 	})
 }
 
