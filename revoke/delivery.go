@@ -36,7 +36,7 @@ type Delivery struct {
 	Priority   Priority
 	DueAt      Instant
 	Attempts   int
-	FirstAt    Instant // when it was first owed; the ladder ends 7 days after it
+	FirstAt    Instant // when it was first owed, or a person retried it; the ladder ends 7 days after it
 	Lease      ID      // who works on it; a result under another lease counts for nothing
 	LeaseUntil Instant
 	LastError  string // what the target said, in words, without secrets

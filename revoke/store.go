@@ -58,6 +58,11 @@ type Reader interface {
 	Revocation(ctx context.Context, org string, id ID) (Revocation, []Delivery, error)
 	// Deliveries returns deliveries, oldest first, after the cursor.
 	Deliveries(ctx context.Context, q DeliveryQuery) ([]Delivery, error)
+	// AttemptsOf returns the calls made for a delivery, oldest first, at most a thousand.
+	AttemptsOf(ctx context.Context, org string, revocation ID, target string) ([]Attempt, error)
+	// EachSession calls each with every session in a scope of many people that has neither ended by itself nor expired by
+	// now. The session is each's only for the call.
+	EachSession(ctx context.Context, scope Scope, now Instant, each func(*Session)) error
 	// Resource returns a SCIM resource that is not deleted.
 	Resource(ctx context.Context, org, authority string, id ID) (Resource, error)
 	// Resources returns a page and how many there are in all.

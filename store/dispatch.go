@@ -276,7 +276,8 @@ func (s *Store) NextDue(ctx context.Context, target string) (next revoke.Instant
 func (s *Store) Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant) (changed int, err error) {
 	c := deliveriesAsked(q)
 	at := c.arg(int64(now))
-	text := "UPDATE deliveries SET state = 'due', due_at = " + at + ", ready_at = " + at + " WHERE " + c.text +
+	text := "UPDATE deliveries SET state = 'due', due_at = " + at + ", ready_at = " + at +
+		", first_at = CASE WHEN state = 'parked' THEN " + at + " ELSE first_at END WHERE " + c.text +
 		" AND (state = 'parked' OR state = 'due' AND due_at > " + at + ")"
 	err = s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
 		n, err := w.exec(ctx, s.db.text(text), c.args...)

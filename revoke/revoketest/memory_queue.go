@@ -194,6 +194,9 @@ func (m *Memory) Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.I
 	err = m.read(ctx, func(t *tables) {
 		for key, d := range t.deliveries {
 			if asked(q, d) && (d.State == revoke.DeliveryParked || d.State == revoke.DeliveryDue && d.DueAt > now) {
+				if d.State == revoke.DeliveryParked {
+					d.FirstAt = now
+				}
 				d.State, d.DueAt = revoke.DeliveryDue, now
 				t.deliveries[key] = d
 				n++

@@ -228,6 +228,32 @@ func (m *Memory) Deliveries(ctx context.Context, q revoke.DeliveryQuery) (out []
 	return page(out, q.Limit), err
 }
 
+// AttemptsOf returns the calls made for a delivery.
+func (m *Memory) AttemptsOf(ctx context.Context, org string, revocation revoke.ID, target string) (out []revoke.Attempt, err error) {
+	err = m.read(ctx, func(t *tables) {
+		if t.revocations[revocation].Org != org {
+			return
+		}
+		for _, a := range t.attempts {
+			if a.Revocation == revocation && a.Target == target {
+				out = append(out, a)
+			}
+		}
+	})
+	return page(out, 1000), err
+}
+
+// EachSession calls each with the sessions in the scope that have neither ended nor expired.
+func (m *Memory) EachSession(ctx context.Context, scope revoke.Scope, now revoke.Instant, each func(*revoke.Session)) error {
+	return m.read(ctx, func(t *tables) {
+		for _, s := range t.sessions {
+			if s.Org == scope.Org && covers(scope, &s) && s.EndedAt == 0 && s.ExpiresAt > now {
+				each(&s)
+			}
+		}
+	})
+}
+
 func asked(q revoke.DeliveryQuery, d revoke.Delivery) bool {
 	return d.Org == q.Org && (q.Target == "" || d.Target == q.Target) && (q.State == "" || d.State == q.State) &&
 		(q.User.IsZero() || d.User == q.User) && (q.Revocation.IsZero() || d.Revocation == q.Revocation)

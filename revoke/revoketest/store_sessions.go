@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"curfew/revoke"
 )
 
 // sessionsContract is about finding sessions.
 func sessionsContract() map[string]func(*bench) {
-	return map[string]func(*bench){"find a session": findSession, "list sessions": listSessions}
+	return map[string]func(*bench){"find a session": findSession, "list sessions": listSessions, "each session of many people": eachSession}
 }
 
 func findSession(b *bench) {
@@ -117,6 +119,40 @@ func listSessions(b *bench) {
 			}
 			b.same(fmt.Sprintf("%s sessions by %d", c.what, limit), slices.SortedFunc(slices.Values(got), byID), slices.SortedFunc(slices.Values(want), byID))
 		}
+	}
+}
+
+func eachSession(b *bench) {
+	sally, bob := b.person(), b.person()
+	device := revoke.DeviceScope(org, b.id())
+	all := []revoke.Session{
+		with(b.session(sally.ID, 10), func(s *revoke.Session) { s.Spared, s.Device = true, device.Device }),
+		with(b.session(bob.ID, 20), func(s *revoke.Session) { s.App, s.Kind = "canvas", revoke.Browser }),
+		with(b.session(bob.ID, 30), func(s *revoke.Session) { s.ExpiresAt = 100 }),
+		b.session(sally.ID, 40),
+		with(b.session(sally.ID, 50), func(s *revoke.Session) { s.Org = "other" }),
+	}
+	b.write(revoke.Effects{Sessions: all})
+	b.write(revoke.Effects{Ends: []revoke.End{{Session: all[3].ID, At: 60}}})
+	cases := []struct {
+		scope revoke.Scope
+		now   revoke.Instant
+		want  []revoke.Session
+	}{
+		{revoke.Scope{Org: org, Kind: revoke.ScopeEveryone}, 99, all[:3]},
+		{revoke.Scope{Org: org, Kind: revoke.ScopeEveryone}, 100, all[:2]},
+		{revoke.Scope{Org: org, Kind: revoke.ScopeKindOf, Key: string(revoke.Mobile)}, 100, all[:1]},
+		{revoke.Scope{Org: org, Kind: revoke.ScopeApp, Key: "canvas"}, 100, all[1:2]},
+		{device, 100, all[:1]},
+		{revoke.Scope{Org: org, Kind: revoke.ScopeApp, Key: "nothing"}, 100, nil},
+		{revoke.Scope{Org: "nowhere", Kind: revoke.ScopeEveryone}, 100, nil},
+	}
+	for _, c := range cases {
+		var got []revoke.Session
+		if err := b.store.EachSession(b.deadline(), c.scope, c.now, func(s *revoke.Session) { got = append(got, *s) }); err != nil {
+			b.Fatalf("each session in %+v: %v", c.scope, err)
+		}
+		b.same(fmt.Sprintf("sessions in %+v at %d", c.scope, c.now), got, c.want, cmpopts.SortSlices(func(x, y revoke.Session) bool { return x.BornAt < y.BornAt }))
 	}
 }
 

@@ -70,6 +70,17 @@ func settleDelivery(b *bench) {
 		}
 		b.same(fmt.Sprintf("deliveries after settlement %d", i), byOrd(got), want)
 	}
+	for _, d := range want {
+		var made []revoke.Attempt
+		for i, step := range steps {
+			made = append(made, with(step.s.Attempt, func(a *revoke.Attempt) {
+				a.Revocation, a.Target, a.Number = d.Revocation, d.Target, i+1
+			}))
+		}
+		b.same("attempts of "+d.Name(), b.attempts(org, d), made)
+		b.same("attempts asked for by another org", b.attempts("other", d), []revoke.Attempt{})
+		b.same("attempts at another target", b.attempts(org, with(d, func(d *revoke.Delivery) { d.Target = "portal" })), []revoke.Attempt{})
+	}
 	b.same("nothing is owed any more", names(b.claim("canvas", 1, at.Add(24*time.Hour), at.Add(25*time.Hour))), [][]string{})
 	third := b.owe(u.ID, "canvas", nil)
 	owed := b.claim("canvas", 1, max(at, third.DueAt), at.Add(time.Hour))
@@ -81,6 +92,15 @@ func settleDelivery(b *bench) {
 		b.Errorf("parked deliveries: got %+v, want the third with its error", parked)
 	}
 	b.same("what is parked is not claimed", names(b.claim("canvas", 1, at.Add(24*time.Hour), at.Add(25*time.Hour))), [][]string{})
+}
+
+func (b *bench) attempts(org string, d revoke.Delivery) []revoke.Attempt {
+	b.Helper()
+	got, err := b.store.AttemptsOf(b.deadline(), org, d.Revocation, d.Target)
+	if err != nil {
+		b.Fatalf("attempts of %s: %v", d.Name(), err)
+	}
+	return got
 }
 
 func byOrd(rows []revoke.Delivery) []revoke.Delivery {
@@ -162,6 +182,12 @@ func retryDeliveries(b *bench) {
 	retry("of all", revoke.DeliveryQuery{Org: org}, 1)
 	b.same("claimed after that", names(b.claim("canvas", 10, now, now.Add(time.Minute))), [][]string{{waiting.Name()}})
 	retry("of all again", revoke.DeliveryQuery{Org: org}, 0)
+	first := map[string]revoke.Instant{parked.Name(): now, other.Name(): now, waiting.Name(): waiting.FirstAt}
+	for _, d := range b.deliveries(revoke.DeliveryQuery{State: revoke.DeliveryClaimed, Limit: 10}) {
+		if d.FirstAt != first[d.Name()] {
+			b.Errorf("the ladder of %s begins at %d, want %d: what was parked climbs it anew", d.Name(), d.FirstAt, first[d.Name()])
+		}
+	}
 }
 
 func listDeliveries(b *bench) {
