@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"modernc.org/sqlite"
+
 	"curfew/revoke"
 )
 
@@ -34,9 +36,18 @@ func (s *Store) openSQLite(ctx context.Context, cfg Config, path string) error {
 	}
 	s.reads.SetMaxOpenConns(sqliteReaders)
 	s.reads.SetMaxIdleConns(sqliteReaders)
-	s.deciding = pool(&writer{pool: s.writes})
+	s.deciding = pool(&writer{pool: s.writes, ready: keepLog})
 	s.settling = s.deciding
 	return nil
+}
+
+// keepLog keeps the log's file when the database is closed: a commit that must make the file longer first waits for more than
+// its own pages.
+func keepLog(conn *sql.Conn) error {
+	return conn.Raw(func(driver any) error {
+		_, err := driver.(sqlite.FileControl).FileControlPersistWAL("main", 1)
+		return err
+	})
 }
 
 // lockSQLite takes the file lock beside the database, under which also migrations run.

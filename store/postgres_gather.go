@@ -193,7 +193,7 @@ func readFacts(ctx context.Context, w *writer, u *needs) (*revoke.Facts, revoke.
 		into := make([]any, 0, 1+len(r.id)+len(r.text)+len(r.num))
 		into = append(into, &what)
 		for i := range r.id {
-			into = append(into, &r.id[i])
+			into = append(into, (*storedID)(&r.id[i]))
 		}
 		for i := range r.text {
 			into = append(into, &r.text[i])

@@ -110,7 +110,7 @@ func (t *table) scan(rows *sql.Rows, more ...any) (record, error) {
 	var into [24]any
 	n := 0
 	for i := range t.ids {
-		into[n], n = &r.id[i], n+1
+		into[n], n = (*storedID)(&r.id[i]), n+1
 	}
 	for i := range t.texts {
 		into[n], n = &r.text[i], n+1
@@ -120,6 +120,35 @@ func (t *table) scan(rows *sql.Rows, more ...any) (record, error) {
 	}
 	n += copy(into[n:], more)
 	return r, rows.Scan(into[:n]...)
+}
+
+// storedID is an id as it is read from a column: dozens are read for every decision, so that each is decoded in place.
+type storedID revoke.ID
+
+// Scan reads the 36 characters of RFC 9562; NULL is the zero id.
+func (id *storedID) Scan(src any) error {
+	var text [36]byte
+	var n int
+	switch v := src.(type) {
+	case nil:
+		*id = storedID{}
+		return nil
+	case string:
+		n = len(v)
+		copy(text[:], v)
+	case []byte:
+		n = len(v)
+		copy(text[:], v)
+	}
+	at := 0
+	for _, part := range [...][2]int{{0, 8}, {9, 13}, {14, 18}, {19, 23}, {24, 36}} {
+		got, err := hex.Decode(id[at:], text[part[0]:part[1]])
+		if err != nil || n != len(text) {
+			return fmt.Errorf("a column holds %v in place of an id", src)
+		}
+		at += got
+	}
+	return nil
 }
 
 // args are r's columns as the arguments of a single insert.

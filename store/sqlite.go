@@ -21,7 +21,7 @@ type sqliteDB struct{}
 
 // sqlitePragmas are set on every connection. FULL makes a commit wait until the log is on the disk: with less, a power cut
 // loses revocations that were acknowledged.
-var sqlitePragmas = []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "temp_store(MEMORY)", "cache_size(-65536)", "wal_autocheckpoint(10000)"}
+var sqlitePragmas = []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "temp_store(MEMORY)", "cache_size(-65536)", "wal_autocheckpoint(4000)"}
 
 func sqliteDSN(path string, more ...string) string {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": append(append([]string(nil), sqlitePragmas...), more...)}
@@ -158,12 +158,13 @@ func repeated(question string, n, width int) string {
 
 var argument = regexp.MustCompile(`\?[0-9]+`)
 
-// The questions of a group, in SQLite's words. LIST is the table's columns.
+// The questions of a group, in SQLite's words. LIST is the table's columns. NOT INDEXED leaves the primary key, which is the
+// table itself.
 const (
 	heldBy        = "SELECT LIST FROM identifiers WHERE org = ?1 AND namespace = ?2 AND value = ?3"
 	holdingsOf    = "SELECT LIST FROM identifiers WHERE org = ?1 AND user_id = ?2"
 	joinsOf       = "SELECT LIST FROM joins WHERE org = ?1 AND a = ?2 UNION ALL SELECT LIST FROM joins WHERE org = ?1 AND b = ?2"
-	userOf        = "SELECT LIST FROM users WHERE org = ?1 AND id = ?2"
+	userOf        = "SELECT LIST FROM users NOT INDEXED WHERE org = ?1 AND id = ?2"
 	blocksOf      = "SELECT LIST FROM blocks WHERE org = ?1 AND user_id = ?2"
 	cutoffsOf     = "SELECT LIST FROM cutoffs WHERE org = ?1 AND user_id = ?2"
 	cutoffsWide   = "SELECT LIST FROM cutoffs WHERE org = ?1 AND user_id = '" + zeroID + "' AND scope IN ('everyone', 'kind', 'app')"

@@ -187,6 +187,9 @@ func (s *Store) Close() error {
 
 // release closes what open opened, however far it came.
 func (s *Store) release() {
+	if s.reads != nil {
+		_ = s.reads.Close() // first: on SQLite the last connection folds the log into the database
+	}
 	for range cap(s.deciding) {
 		(<-s.deciding).drop()
 	}
@@ -195,10 +198,8 @@ func (s *Store) release() {
 			(<-s.settling).drop()
 		}
 	}
-	for _, db := range []*sql.DB{s.reads, s.writes} {
-		if db != nil {
-			_ = db.Close()
-		}
+	if s.writes != nil {
+		_ = s.writes.Close()
 	}
 	if s.lock != nil {
 		s.lock.release()

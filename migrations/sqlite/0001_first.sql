@@ -35,7 +35,8 @@ CREATE TABLE identifiers (
     event_id TEXT NOT NULL,
     PRIMARY KEY (org, namespace, value, held_from)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX identifiers_user ON identifiers (org, user_id);
+-- Holds every column, so that what a person is called is read in one place.
+CREATE INDEX identifiers_user ON identifiers (org, user_id, released_at, authority, event_id);
 CREATE INDEX identifiers_value ON identifiers (org, value, namespace);
 -- A source's block, or an admin's: two instants that only move forward.
 CREATE TABLE blocks (
@@ -355,7 +356,7 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('joins', 'joins', '1000 1000 2 1'),
     ('joins', 'joins_other', '1000 1000 2 1'),
     ('identifiers', 'identifiers', '800000 800000 200000 1 1'),
-    ('identifiers', 'identifiers_user', '800000 800000 4'),
+    ('identifiers', 'identifiers_user', '800000 800000 4 4 4 4'),
     ('identifiers', 'identifiers_value', '800000 800000 3 2'),
     ('blocks', 'blocks', '20000 20000 2 2 1'),
     ('cutoffs', 'cutoffs', '50000 50000 2 2 1 1'),
