@@ -19,7 +19,7 @@ func (d *decision) block(sig Signal, rule Rule, user ID) {
 	r := d.revocation(sig, RevocationBlock, scope, cut)
 	key := BlockKey{User: user, Authority: d.in.source.Authority, Class: rule.Class}
 	d.write(Effects{
-		Blocks:  []Block{{BlockKey: key, BlockedAt: at, Revocation: r.ID}},
+		Blocks:  []Block{{BlockKey: key, BlockedAt: at, Until: sig.Until, Revocation: r.ID}},
 		Cutoffs: []Cutoff{{Scope: scope, At: cut, Revocation: r.ID}},
 	})
 	if !d.f.blockedBy(user, d.in.source.Authority, rule.Class) {

@@ -101,14 +101,15 @@ func (b Block) Join(other Block) Block {
 	return b
 }
 
-// standing returns the block that keeps a person out at now, out of the rows of all users joined as that person, and
+// standing returns the block that keeps a person out, out of the rows of all users joined as that person, and
 // whether there is one. Of a source's blocks the later instants of all count; an admin's stands by itself on each user;
-// a row stamped before its own user's LiftedOver is over. A source's block does not stand on a break-glass person.
-func standing(users []*Personal, now Instant) (Block, bool) {
+// a row stamped before its own user's LiftedOver is over; a timed one stands until [Service.EndTimed] has lifted it, so that
+// nothing is over by the mere passing of time. A source's block does not stand on a break-glass person.
+func standing(users []*Personal) (Block, bool) {
 	for _, u := range users {
 		for _, b := range u.Blocks {
 			if b.BlockedAt != 0 && b.BlockedAt >= u.LiftedOver && b.BlockedAt >= b.LiftedAt &&
-				(b.Until == 0 || now < b.Until) && (!u.Spared || b.Authority == AdminAuthority) && !liftedElsewhere(b, users) {
+				(!u.Spared || b.Authority == AdminAuthority) && !liftedElsewhere(b, users) {
 				return b, true
 			}
 		}

@@ -167,6 +167,9 @@ func (d *decision) signal(sig Signal) {
 	}
 	if sig.Block {
 		rule.Block, rule.Class = SetBlock, ClassPlain
+		if sig.Until != 0 {
+			rule.Class = ClassTimed
+		}
 	}
 	if !rule.Acts() {
 		d.settle(EventIgnored, "the rule for "+string(sig.Kind)+" is to do nothing")

@@ -124,6 +124,7 @@ type Signal struct {
 	OccurredAt Instant            // as sent; zero when the sender states none
 	Command    bool               // an order rather than news: cuts at receipt
 	Block      bool               // an admin's order that also blocks
+	Until      Instant            // the end of that block; zero when it has none
 	Repeated   bool               // the sender wrote the state that it had written before: it counts only if a session came since
 	Reason     string
 	Counting   bool // the caller wants to know how many sessions it covers

@@ -153,7 +153,7 @@ func (f *Facts) personal(user ID) []*Personal {
 }
 
 // blocked returns the block that keeps the person out, if one stands.
-func (f *Facts) blocked(user ID) (Block, bool) { return standing(f.personal(user), f.Now) }
+func (f *Facts) blocked(user ID) (Block, bool) { return standing(f.personal(user)) }
 
 // blockedBy reports whether the authority's own block of the class stands on the person.
 func (f *Facts) blockedBy(user ID, authority string, classes ...Class) bool {
@@ -163,7 +163,7 @@ func (f *Facts) blockedBy(user ID, authority string, classes ...Class) bool {
 			return b.Authority != authority || len(classes) > 0 && !slices.Contains(classes, b.Class)
 		})
 	}
-	_, ok := standing(people, f.Now)
+	_, ok := standing(people)
 	return ok
 }
 

@@ -39,7 +39,7 @@ func Live(s *Session, v *View, now Instant) Verdict {
 	}
 	var own [1]*Personal
 	people := v.people(s.User, &own)
-	if b, ok := standing(people, now); ok {
+	if b, ok := standing(people); ok {
 		return Verdict{Cause: CauseBlock, Scope: ScopeUser, Authority: b.Authority, At: b.BlockedAt, Revocation: b.Revocation}
 	}
 	if scope, at, by := covering(s, people, v); at != 0 {

@@ -203,10 +203,11 @@ const (
 	keepEnds    = 2 * time.Minute        // longer than any cached session and any commit under way
 )
 
-// Run keeps the view: it reads it again when it is in doubt and drops what is no longer needed. It returns when ctx ends.
+// Run keeps the view: it reads it again when it is in doubt, drops what is no longer needed, and ends timed blocks. It returns when ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	tidy := time.NewTicker(keepEnds / 4)
+	tidy, second := time.NewTicker(keepEnds/4), time.NewTicker(time.Second)
 	defer tidy.Stop()
+	defer second.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -214,6 +215,10 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-tidy.C:
 			if v := s.view.Load(); v != nil {
 				v.Forget(s.store.Clock().Now().Add(-keepEnds))
+			}
+		case <-second.C:
+			if err := s.EndTimed(ctx); err != nil && !errors.Is(err, ErrNotFresh) && ctx.Err() == nil {
+				s.log.Warn("timed blocks are not ended yet", "err", err)
 			}
 		case <-s.reload:
 			if err := s.Load(ctx); err != nil {
