@@ -58,6 +58,9 @@ func TestTimedBlock(t *testing.T) {
 
 	block(clock.Now().Add(time.Hour))
 	signal(t, again, operator, revoke.Signal{Kind: revoke.SessionsCleared, Subject: by("sally@example.edu"), Command: true, Block: true})
+	if err := again.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	clock.Advance(2 * time.Hour)
 	end(again)
 	blocked(again, true, "the admin's block without an end stands by itself")
