@@ -16,6 +16,8 @@ type database interface {
 	bounded(ctx context.Context) (context.Context, context.CancelFunc)
 	// text turns a statement written for PostgreSQL into the database's own.
 	text(string) string
+	// fold brings everything into the database's own file, before the last connection closes.
+	fold(ctx context.Context, w *writer) error
 	// gather locks and reads what a group needs. The instant is the database's own time after the locks, zero where the
 	// process's clock is the one clock.
 	gather(ctx context.Context, w *writer, u *needs) (*revoke.Facts, revoke.Instant, error)

@@ -217,6 +217,20 @@ func (s *Store) deviceName(ctx context.Context, org string, device revoke.ID) (n
 	return name, err
 }
 
+// freeLeases makes what is under a lease due again. The server's lock has just been taken, so whoever held the lease is gone,
+// and a result that it still reports counts for nothing.
+func (s *Store) freeLeases(ctx context.Context) error {
+	err := s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
+		n, err := w.exec(ctx, s.db.text("UPDATE deliveries SET state = 'due', lease = '"+zeroID+"', lease_until = 0, ready_at = due_at "+
+			"WHERE state IN ('due', 'claimed') AND state = 'claimed'"))
+		return n > 0, err
+	})
+	if err != nil {
+		return s.failed("free the leases of a server that is gone", err)
+	}
+	return nil
+}
+
 // outcome is a settlement in the columns of a delivery.
 type outcome struct {
 	state   string

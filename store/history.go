@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
 	"curfew/revoke"
@@ -37,17 +35,17 @@ func (r *record) attempt() (revoke.Attempt, error) {
 
 // EachSession calls each with every session in a scope of many people that has neither ended by itself nor expired.
 func (s *Store) EachSession(ctx context.Context, scope revoke.Scope, now revoke.Instant, each func(*revoke.Session)) error {
-	where, args := newestIn(scope)
-	if where == "" {
+	in, ok := sessionsIn(scope)
+	if !ok {
 		return nil
 	}
-	args = append(args, int64(now))
-	where = fmt.Sprintf("%s AND ended_at = 0 AND expires_at > $%d", strings.ReplaceAll(where, "?", "$"), len(args))
-	return s.rowsOf(ctx, sessionsTable, where, func(row record) error {
+	c := clauses{text: in.where, args: in.args}
+	c.and("ended_at = 0 AND expires_at > ", int64(now))
+	return s.rowsOf(ctx, sessionsTable, c.text, func(row record) error {
 		session, err := row.session()
 		if err == nil {
 			each(&session)
 		}
 		return err
-	}, args...)
+	}, c.args...)
 }

@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"modernc.org/sqlite"
-
 	"curfew/revoke"
 )
 
@@ -36,18 +34,9 @@ func (s *Store) openSQLite(ctx context.Context, cfg Config, path string) error {
 	}
 	s.reads.SetMaxOpenConns(sqliteReaders)
 	s.reads.SetMaxIdleConns(sqliteReaders)
-	s.deciding = pool(&writer{pool: s.writes, ready: keepLog})
+	s.deciding = pool(&writer{pool: s.writes})
 	s.settling = s.deciding
 	return nil
-}
-
-// keepLog keeps the log's file when the database is closed: a commit that must make the file longer first waits for more than
-// its own pages.
-func keepLog(conn *sql.Conn) error {
-	return conn.Raw(func(driver any) error {
-		_, err := driver.(sqlite.FileControl).FileControlPersistWAL("main", 1)
-		return err
-	})
 }
 
 // lockSQLite takes the file lock beside the database, under which also migrations run.
@@ -61,5 +50,14 @@ func lockSQLite(path string) (free func(), err error) {
 	if free, err = lockFile(path + ".lock"); errors.Is(err, errLocked) {
 		return nil, fmt.Errorf("another curfew works on %s: stop it first; a SQLite database serves one server", path)
 	}
-	return free, err
+	if err != nil {
+		return nil, err
+	}
+	// It holds names and addresses. The log and its index take its mode.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the database
+	if err != nil {
+		free()
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	return free, f.Close()
 }

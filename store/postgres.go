@@ -35,6 +35,9 @@ func (postgresDB) bounded(ctx context.Context) (context.Context, context.CancelF
 	return context.WithTimeout(context.WithoutCancel(ctx), groupTimeout)
 }
 
+// fold does nothing: the server keeps its files.
+func (postgresDB) fold(context.Context, *writer) error { return nil }
+
 func (postgresDB) text(s string) string { return s }
 
 // classes of errors after which the server may or may not have finished what it was told.

@@ -118,3 +118,19 @@ func sessionsBy(ref revoke.SessionRef) []condition {
 	}
 	return out
 }
+
+// sessionsIn selects the sessions in a scope of many people; it reports false for any other.
+func sessionsIn(scope revoke.Scope) (condition, bool) {
+	switch scope.Kind {
+	case revoke.ScopeEveryone:
+		return condition{"org = $1", []any{scope.Org}}, true
+	case revoke.ScopeKindOf:
+		return condition{"org = $1 AND kind = $2", []any{scope.Org, clean(scope.Key)}}, true
+	case revoke.ScopeApp:
+		return condition{"org = $1 AND app = $2", []any{scope.Org, clean(scope.Key)}}, true
+	case revoke.ScopeDevice:
+		return condition{"org = $1 AND device_id = $2 AND device_id <> '" + zeroID + "'", []any{scope.Org, idText(scope.Device)}}, true
+	case revoke.ScopeUser, revoke.ScopeUserKind, revoke.ScopeUserApp, revoke.ScopeUserDevice, revoke.ScopeSession:
+	}
+	return condition{}, false
+}

@@ -43,6 +43,15 @@ func (sqliteDB) bounded(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithoutCancel(ctx), func() {}
 }
 
+// fold empties the log into the database, so that after a clean stop one file is all there is.
+func (sqliteDB) fold(ctx context.Context, w *writer) error {
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	_, err := w.conn.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return err
+}
+
 func (sqliteDB) text(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "GREATEST(", "max("), "$", "?")
 }
@@ -334,37 +343,21 @@ func (r *reading) things(ctx context.Context) error {
 // newest reads the newest birth in each scope of many people: the last entry of an index.
 func (r *reading) newest(ctx context.Context) error {
 	for _, scope := range r.need.newestOf {
-		where, args := newestIn(scope)
-		if where == "" {
+		in, ok := sessionsIn(scope)
+		if !ok {
 			continue
 		}
-		err := r.w.query(ctx, "SELECT coalesce(max(born_at), 0) FROM sessions WHERE "+where, func(rows *sql.Rows) error {
+		err := r.w.query(ctx, "SELECT coalesce(max(born_at), 0) FROM sessions WHERE "+sqliteDB{}.text(in.where), func(rows *sql.Rows) error {
 			var at revoke.Instant
 			err := rows.Scan(&at)
 			r.facts.NewestOf[scope] = at
 			return err
-		}, args...)
+		}, in.args...)
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// newestIn selects the sessions in a scope of many people; no other has a newest one by itself.
-func newestIn(scope revoke.Scope) (where string, args []any) {
-	switch scope.Kind {
-	case revoke.ScopeEveryone:
-		return "org = ?1", []any{scope.Org}
-	case revoke.ScopeKindOf:
-		return "org = ?1 AND kind = ?2", []any{scope.Org, scope.Key}
-	case revoke.ScopeApp:
-		return "org = ?1 AND app = ?2", []any{scope.Org, clean(scope.Key)}
-	case revoke.ScopeDevice:
-		return "org = ?1 AND device_id = ?2 AND device_id <> '" + zeroID + "'", []any{scope.Org, idText(scope.Device)}
-	case revoke.ScopeUser, revoke.ScopeUserKind, revoke.ScopeUserApp, revoke.ScopeUserDevice, revoke.ScopeSession:
-	}
-	return "", nil
 }
 
 // cutoffs reads what covers the sessions of the people.

@@ -75,6 +75,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		s.release()
 		return nil, err
 	}
+	if err := s.freeLeases(ctx); err != nil {
+		s.release()
+		return nil, err
+	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	for range cap(s.deciding) {
@@ -180,7 +184,10 @@ func (s *Store) Close() error {
 	s.queue.close()
 	s.stop()
 	s.work.Wait()
-	err := s.mark(context.Background())
+	err := errors.Join(s.mark(context.Background()), s.reads.Close())
+	w := <-s.deciding
+	err = errors.Join(err, s.db.fold(context.Background(), w))
+	s.deciding <- w
 	s.release()
 	return err
 }

@@ -13,7 +13,6 @@ import (
 // writer is one connection that writes, with the statements prepared on it. It serves one transaction at a time.
 type writer struct {
 	pool       *sql.DB
-	ready      func(*sql.Conn) error // readies a new connection, where there is something to do
 	conn       *sql.Conn
 	statements map[string]*sql.Stmt
 	texts      map[sized]string
@@ -45,12 +44,6 @@ func (w *writer) open(ctx context.Context) error {
 	conn, err := w.pool.Conn(ctx)
 	if err != nil {
 		return err
-	}
-	if w.ready != nil {
-		if err := w.ready(conn); err != nil {
-			discard(conn)
-			return err
-		}
 	}
 	w.conn, w.statements, w.texts = conn, map[string]*sql.Stmt{}, map[sized]string{}
 	return nil
