@@ -30,6 +30,7 @@ import (
 // Service is what the doors need of the core.
 type Service interface {
 	Receive(ctx context.Context, actor revoke.Actor, src revoke.Source, events ...revoke.Event) ([]revoke.Outcome, error)
+	Preview(ctx context.Context, actor revoke.Actor, src revoke.Source, event revoke.Event) (revoke.Outcome, error)
 	Register(ctx context.Context, src revoke.Source, r revoke.Registration) (revoke.Registered, error)
 	Ask(ctx context.Context, ref revoke.SessionRef) (revoke.Answer, error)
 	Judge(session *revoke.Session) (revoke.Verdict, error)
@@ -93,6 +94,7 @@ type App struct {
 	refusals *refusals
 	valid    *validator.Validate
 	chunked  sync.Map // *fasthttp.RequestHeader to door, for bodies of unknown length: see headerReceived
+	counts   counts
 	closed   atomic.Bool
 }
 

@@ -201,5 +201,5 @@ func kindOf(t reflect.Type) string {
 	}[t.Kind()]; ok {
 		return word
 	}
-	return "a number"
+	return "a whole number"
 }

@@ -22,6 +22,10 @@ import (
 // secrets of the tokens in a bundle, by the token's name.
 func secretOf(name string) string { return name + "-secret-0123456789" }
 
+func hashesOf(name string) [][sha256.Size]byte {
+	return [][sha256.Size]byte{sha256.Sum256([]byte(secretOf(name)))}
+}
+
 // bundle is a whole server over a store in memory, reached over TCP.
 type bundle struct {
 	t       testing.TB
@@ -36,7 +40,7 @@ type bundle struct {
 func tokens() []api.Token {
 	token := func(name, app string, scopes ...string) api.Token {
 		return api.Token{
-			Name: name, Scopes: scopes, App: app, Hashes: [][sha256.Size]byte{sha256.Sum256([]byte(secretOf(name)))},
+			Name: name, Scopes: scopes, App: app, Hashes: hashesOf(name),
 			Source: revoke.Source{Name: name, Org: "main", Type: "token", Authority: name, IDs: "ids-of-" + name},
 		}
 	}

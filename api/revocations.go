@@ -23,9 +23,9 @@ type order struct {
 	Group   string          `json:"group" validate:"max=512,plain"`
 	Reason  string          `json:"reason" validate:"required,max=1000,plain"`
 	Block   bool            `json:"block"`
-	Until   json.RawMessage `json:"until"`
-	DryRun  json.RawMessage `json:"dry_run"`
-	Confirm json.RawMessage `json:"confirm"`
+	Until   string          `json:"until" validate:"instant"`
+	DryRun  bool            `json:"dry_run"`
+	Confirm *int            `json:"confirm"`
 }
 
 // revocation carries out an order to end sessions.
@@ -49,34 +49,29 @@ func (a *App) revocation(c *fiber.Ctx, t *token) error {
 	if len(wrong) > 0 {
 		return meaningless(wrong...)
 	}
-	ctx, cancel := a.committing(c, t)
-	defer cancel()
-	signals := []revoke.Signal{sig}
-	switch in.Scope {
-	case "session":
-		ref, err := a.sessionRef(ctx, t, in.Session, app)
-		if err != nil {
-			return err
-		}
-		signals[0].Session = ref
-	case "user":
-		signals[0].OnlyApp = app
-	case "device":
-		if app != "" { // no cutoff is that narrow: its sessions are ended one by one
-			if signals, err = a.onDevice(ctx, t, sig, app); err != nil {
-				return err
-			}
-		}
-	}
-	if len(signals) == 0 {
-		return a.nothingThere(c, &in)
-	}
-	ev := revoke.Event{Type: string(revoke.SessionsCleared), Body: bytes.Clone(c.BodyRaw()), Signals: signals}
-	out, err := a.cfg.Service.Receive(ctx, t.actor, t.voice, ev)
+	signals, err := a.orderSignals(t, &in, sig, app)
 	if err != nil {
 		return err
 	}
-	return a.answerOrder(c, &in, &out[0])
+	ev := revoke.Event{Type: string(revoke.SessionsCleared), Body: bytes.Clone(c.BodyRaw()), Signals: signals}
+	if in.DryRun || in.Confirm != nil {
+		seen, err := a.preview(t, &in, ev)
+		switch {
+		case err != nil:
+			return err
+		case in.DryRun:
+			return a.answerPreview(c, &in, seen)
+		}
+	}
+	ctx, cancel := a.committing(c, t)
+	defer cancel()
+	out := []revoke.Outcome{{}}
+	if len(signals) > 0 {
+		if out, err = a.cfg.Service.Receive(ctx, t.actor, t.voice, ev); err != nil {
+			return err
+		}
+	}
+	return a.answerOrder(c, t, &in, &out[0])
 }
 
 var errOnlyAdmin = &problem{
@@ -88,10 +83,18 @@ var errOnlyAdmin = &problem{
 func (a *App) readOrder(in *order, t *token) (revoke.Signal, []fieldError) {
 	wrong := a.check(in)
 	add := func(field, detail string) { wrong = append(wrong, fieldError{field, detail}) }
-	sig := revoke.Signal{Kind: revoke.SessionsCleared, Command: true, Block: in.Block, Reason: in.Reason, Counting: in.Scope != "everyone"}
+	sig := revoke.Signal{Kind: revoke.SessionsCleared, Command: true, Block: in.Block, Reason: in.Reason, Counting: !in.wide(), Until: instant(in.Until)}
 	switch in.Scope {
-	case "kind", "app", "group":
-		add("scope", "\""+in.Scope+"\" is not built in this version: end the sessions of a user, a device, a session or everyone")
+	case "group":
+		add("scope", `"group" is not built in this version: write "user", "device", "session", "kind", "app" or "everyone"`)
+	case "kind":
+		if sig.Wide = revoke.ScopeKindOf; in.Kind == "" {
+			add("kind", "is missing: "+exampleOf("kind"))
+		}
+	case "app":
+		if sig.Wide, sig.OnlyApp = revoke.ScopeApp, in.App; in.App == "" {
+			add("app", "is missing: name the application whose sessions end")
+		}
 	case "user":
 		if len(in.Subject) == 0 {
 			add("subject", "is missing: "+exampleOf("subject"))
@@ -110,13 +113,15 @@ func (a *App) readOrder(in *order, t *token) (revoke.Signal, []fieldError) {
 	case "everyone":
 		sig.Wide = revoke.ScopeEveryone
 	}
-	for _, lacking := range []struct {
-		member string
-		sent   json.RawMessage
-	}{{"until", in.Until}, {"dry_run", in.DryRun}, {"confirm", in.Confirm}} {
-		if len(lacking.sent) > 0 && !bytes.Equal(lacking.sent, []byte("null")) {
-			add(lacking.member, "is not built in this version: leave it out")
-		}
+	switch {
+	case in.Until == "":
+	case !in.Block:
+		add("until", "goes with block alone: it is when the block ends")
+	case sig.Until != 0 && sig.Until <= a.cfg.Clock.Now():
+		add("until", "is over already: "+exampleOf("until"))
+	}
+	if in.Confirm != nil && *in.Confirm < 0 {
+		add("confirm", "is below zero: write the number that a dry_run answered as covers")
 	}
 	if in.Block && in.Scope != "user" && in.Scope != "" {
 		add("block", "goes with scope user alone: leave it out, or name the user")
@@ -126,7 +131,7 @@ func (a *App) readOrder(in *order, t *token) (revoke.Signal, []fieldError) {
 		"device":  {in.Device != nil, in.Scope == "device"},
 		"session": {in.Session != "", in.Scope == "session"},
 		"kind":    {in.Kind != "", in.Scope == "user" && !in.Block || in.Scope == "kind"},
-		"app":     {in.App != "", in.Scope != "everyone" && !in.Block},
+		"app":     {in.App != "", in.Scope != "everyone" && in.Scope != "kind" && !in.Block},
 		"group":   {in.Group != "", in.Scope == "group"},
 	} {
 		if use.given && !use.fits && in.Scope != "" {
@@ -135,7 +140,7 @@ func (a *App) readOrder(in *order, t *token) (revoke.Signal, []fieldError) {
 	}
 	if in.Kind != "" && t.app != "" {
 		add("kind", "cannot be combined with this token's app: leave it out")
-	} else if in.Kind != "" && in.App != "" {
+	} else if in.Kind != "" && in.App != "" && in.Scope == "user" {
 		add("kind", "cannot be combined with app: leave one of them out")
 	}
 	sig.OnlyKind = revoke.Kind(in.Kind)
@@ -149,6 +154,34 @@ func (a *App) readOrder(in *order, t *token) (revoke.Signal, []fieldError) {
 		}
 	}
 	return sig, wrong
+}
+
+// wide reports whether the order is about nobody in particular. The core does not count what such an order covers unless
+// it is previewed.
+func (in *order) wide() bool {
+	return in.Scope == "everyone" || in.Scope == "kind" || in.Scope == "app"
+}
+
+// orderSignals looks up what an order names, and returns what the core is to be told: nothing, where there is nothing to
+// end.
+func (a *App) orderSignals(t *token, in *order, sig revoke.Signal, app string) ([]revoke.Signal, error) {
+	ctx, cancel := asking()
+	defer cancel()
+	switch in.Scope {
+	case "session":
+		ref, err := a.sessionRef(ctx, t, in.Session, app)
+		if err != nil {
+			return nil, err
+		}
+		sig.Session = ref
+	case "user":
+		sig.OnlyApp = app
+	case "device":
+		if app != "" { // no cutoff is that narrow: its sessions are ended one by one
+			return a.onDevice(ctx, t, sig, app)
+		}
+	}
+	return []revoke.Signal{sig}, nil
 }
 
 // sessionRef points at the session that a body names. One that an application has not registered yet is pointed at by
@@ -201,47 +234,4 @@ func (a *App) onDevice(ctx context.Context, t *token, sig revoke.Signal, app str
 		}
 	}
 	return out, nil
-}
-
-// orderView is the answer to an order.
-type orderView struct {
-	ID          revoke.ID        `json:"id"`
-	Event       revoke.ID        `json:"event,omitzero"`
-	Scope       string           `json:"scope"`
-	At          revoke.Instant   `json:"at"`
-	Covers      *int             `json:"covers"` // null where it was not counted
-	Known       bool             `json:"known"`
-	User        revoke.ID        `json:"user,omitzero"`
-	Blocked     bool             `json:"blocked,omitempty"`
-	Reason      string           `json:"reason"`
-	Revocations []revocationItem `json:"revocations"`
-}
-
-func (a *App) answerOrder(c *fiber.Ctx, in *order, o *revoke.Outcome) error {
-	if o.State == revoke.EventHeld {
-		c.Set("Curfew-Held", o.Event.String())
-		return answer(c, fiber.StatusAccepted, map[string]any{"held": o.Event, "scope": in.Scope, "reason": in.Reason})
-	}
-	seen := viewOutcome(c, o)
-	view := orderView{
-		Event: o.Event, Scope: in.Scope, At: a.cfg.Clock.Now(), Known: o.Known || in.Scope == "everyone", User: o.User,
-		Reason: in.Reason, Revocations: seen.Revocations,
-	}
-	if in.Scope != "everyone" {
-		view.Covers = &o.Covers
-	}
-	if len(o.Revocations) > 0 {
-		view.ID, view.At = o.Revocations[0].ID, o.Revocations[0].At
-	}
-	for _, r := range o.Revocations {
-		view.Blocked = view.Blocked || r.Blocked
-		view.Known = view.Known || !r.Session.IsZero()
-	}
-	return answer(c, fiber.StatusCreated, view)
-}
-
-// nothingThere answers an order for a device on which the app has no session.
-func (a *App) nothingThere(c *fiber.Ctx, in *order) error {
-	none := 0
-	return answer(c, fiber.StatusCreated, orderView{Scope: in.Scope, At: a.cfg.Clock.Now(), Covers: &none, Reason: in.Reason, Revocations: []revocationItem{}})
 }

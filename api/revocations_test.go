@@ -46,6 +46,8 @@ func TestOrdersEndWhatTheyName(t *testing.T) {
 		{"a session, by its app", "portal", `{"scope": "session", "session": "ipad-session", "reason": "x"}`, 1.0, []string{"ipad"}},
 		{"a device", "ops", `{"scope": "device", "device": {"id": "ipad-17"}, "reason": "x"}`, nil, []string{"ipad", "toms"}},
 		{"a user's device, by its app", "portal", `{"scope": "device", "device": {"id": "ipad-17"}, "subject": ` + sally + `, "reason": "x"}`, 1.0, []string{"ipad"}},
+		{"a kind", "ops", `{"scope": "kind", "kind": "browser", "reason": "x"}`, nil, []string{"laptop", "book"}},
+		{"an app", "ops", `{"scope": "app", "app": "portal", "reason": "x"}`, nil, []string{"laptop", "ipad", "toms"}},
 		{"everyone", "ops", `{"scope": "everyone", "reason": "x"}`, nil, []string{"laptop", "ipad", "book", "toms"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -65,7 +67,7 @@ func TestOrdersEndWhatTheyName(t *testing.T) {
 			if got.text("id") == "" || got.text("at") == "" || got.member("known") != (c.name != "a device") {
 				t.Errorf("answer: %s", got.body)
 			}
-			if covers := got.member("covers"); c.covers != nil && covers != c.covers || c.name == "everyone" && covers != nil {
+			if covers := got.member("covers"); c.covers != nil && covers != c.covers || (c.name == "a kind" || c.name == "an app" || c.name == "everyone") && covers != nil {
 				t.Errorf("covers: got %v, want %v", covers, c.covers)
 			}
 			for _, token := range c.dead {
@@ -117,16 +119,29 @@ func TestOrdersThatMeanNothing(t *testing.T) {
 		{"ops", `{"scope": "user", "subject": ` + sally + `}`, "reason"},
 		{"ops", `{"reason": "x"}`, "scope"},
 		{"ops", `{"scope": "galaxy", "reason": "x"}`, "scope"},
-		{"ops", `{"scope": "kind", "kind": "mobile", "reason": "x"}`, "scope"},
-		{"ops", `{"scope": "app", "app": "portal", "reason": "x"}`, "scope"},
 		{"ops", `{"scope": "group", "group": "pupils", "reason": "x"}`, "scope"},
 		{"ops", `{"scope": "user", "reason": "x"}`, "subject"},
 		{"ops", `{"scope": "device", "reason": "x"}`, "device"},
 		{"ops", `{"scope": "device", "device": {"name": "hers"}, "reason": "x"}`, "device"},
 		{"ops", `{"scope": "session", "reason": "x"}`, "session"},
-		{"ops", `{"scope": "user", "subject": ` + sally + `, "reason": "x", "dry_run": true}`, "dry_run"},
-		{"ops", `{"scope": "user", "subject": ` + sally + `, "reason": "x", "until": "2027-01-01T00:00:00Z"}`, "until"},
-		{"ops", `{"scope": "everyone", "reason": "x", "confirm": 3}`, "confirm"},
+		{"ops", `{"scope": "kind", "reason": "x"}`, "kind"},
+		{"ops", `{"scope": "kind", "kind": "fridge", "reason": "x"}`, "kind"},
+		{"ops", `{"scope": "kind", "kind": "mobile", "app": "portal", "reason": "x"}`, "app"},
+		{"ops", `{"scope": "kind", "kind": "mobile", "reason": "x", "block": true}`, "block"},
+		{"ops", `{"scope": "app", "reason": "x"}`, "app"},
+		{"ops", `{"scope": "app", "app": "por\u0007tal", "reason": "x"}`, "app"},
+		{"ops", `{"scope": "app", "app": "portal", "kind": "mobile", "reason": "x"}`, "kind"},
+		{"ops", `{"scope": "app", "app": "portal", "subject": ` + sally + `, "reason": "x"}`, "subject"},
+		{"ops", `{"scope": "everyone", "reason": "x", "dry_run": "yes"}`, "dry_run"},
+		{"ops", `{"scope": "everyone", "reason": "x", "dryrun": true}`, "dryrun"},
+		{"ops", `{"scope": "user", "subject": ` + sally + `, "reason": "x", "until": "2127-01-01T00:00:00Z"}`, "until"},
+		{"ops", `{"scope": "user", "subject": ` + sally + `, "reason": "x", "block": true, "until": "2026-01-01T00:00:00Z"}`, "until"},
+		{"ops", `{"scope": "user", "subject": ` + sally + `, "reason": "x", "block": true, "until": "tomorrow"}`, "until"},
+		{"ops", `{"scope": "user", "subject": ` + sally + `, "reason": "x", "block": true, "until": 1893456000}`, "until"},
+		{"ops", `{"scope": "everyone", "reason": "x", "confirm": "3"}`, "confirm"},
+		{"ops", `{"scope": "everyone", "reason": "x", "confirm": 3.5}`, "confirm"},
+		{"ops", `{"scope": "everyone", "reason": "x", "confirm": -1}`, "confirm"},
+		{"ops", `{"scope": "everyone", "reason": "x", "confirm": 1e400}`, "confirm"},
 		{"ops", `{"scope": "everyone", "reason": "x", "subject": ` + sally + `}`, "subject"},
 		{"ops", `{"scope": "everyone", "reason": "x", "block": true}`, "block"},
 		{"ops", `{"scope": "session", "session": "x", "reason": "x", "kind": "mobile"}`, "kind"},
@@ -139,6 +154,8 @@ func TestOrdersThatMeanNothing(t *testing.T) {
 	for _, c := range []struct{ token, body string }{
 		{"soc", `{"scope": "everyone", "reason": "x"}`},
 		{"soc", `{"scope": "user", "subject": ` + sally + `, "reason": "x", "block": true}`},
+		{"soc", `{"scope": "kind", "kind": "mobile", "reason": "x", "dry_run": true}`},
+		{"portal", `{"scope": "app", "app": "portal", "reason": "x"}`},
 		{"portal", `{"scope": "everyone", "reason": "x"}`},
 		{"portal", `{"scope": "user", "subject": ` + sally + `, "reason": "x", "block": true}`},
 		{"portal", `{"scope": "user", "subject": ` + sally + `, "reason": "x", "app": "library"}`},

@@ -102,7 +102,7 @@ type outcomeView struct {
 }
 
 type revocationItem struct {
-	ID    revoke.ID        `json:"id"`
+	ID    revoke.ID        `json:"id,omitzero"`
 	Scope revoke.ScopeKind `json:"scope"`
 	At    revoke.Instant   `json:"at,omitzero"`
 }
@@ -112,9 +112,13 @@ func viewOutcome(c *fiber.Ctx, o *revoke.Outcome) outcomeView {
 	if o.State == revoke.EventHeld {
 		c.Set("Curfew-Held", o.Event.String())
 	}
-	view := outcomeView{Event: o.Event, State: o.State, Known: o.Known, User: o.User, Revocations: []revocationItem{}}
+	return outcomeView{Event: o.Event, State: o.State, Known: o.Known, User: o.User, Revocations: revocationItems(o)}
+}
+
+func revocationItems(o *revoke.Outcome) []revocationItem {
+	items := []revocationItem{}
 	for _, r := range o.Revocations {
-		view.Revocations = append(view.Revocations, revocationItem{r.ID, r.Scope.Kind, r.At})
+		items = append(items, revocationItem{r.ID, r.Scope.Kind, r.At})
 	}
-	return view
+	return items
 }

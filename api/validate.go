@@ -86,7 +86,9 @@ func exampleOf(member string) string {
 	case "signal":
 		return `write one such as "credential-changed"`
 	case "scope":
-		return `write "user", "device", "session" or "everyone"`
+		return `write "user", "device", "session", "kind", "app" or "everyone"`
+	case "until":
+		return `write a time to come such as "2027-01-31T18:00:00Z"`
 	case "reason":
 		return "say in a few words why; people read it in the log"
 	case "session":
