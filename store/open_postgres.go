@@ -77,7 +77,7 @@ func (s *Store) openPostgres(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	s.lock = postgresLock(locks, cfg)
+	s.lock = postgresLock(ctx, locks, cfg)
 	if err := firstTake(ctx, s.lock); err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func writers(db *sql.DB, n int) chan *writer {
 
 // postgresLock is the server's lock: an advisory one of a connection that does nothing else, so that the lock goes when the
 // connection does.
-func postgresLock(db *sql.DB, cfg Config) *serverLock {
+func postgresLock(ctx context.Context, db *sql.DB, cfg Config) *serverLock {
 	db.SetMaxOpenConns(1)
 	var conn *sql.Conn
 	drop := func() {
@@ -112,7 +112,7 @@ func postgresLock(db *sql.DB, cfg Config) *serverLock {
 		doubt: cfg.Doubt,
 		free: func() {
 			if conn != nil { // else it is free only once the server has seen that we are gone
-				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 				_, _ = conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1, $2)", lockSpace, lockServer)
 				cancel()
 			}
