@@ -100,38 +100,42 @@ func DeviceScope(org string, device ID) Scope {
 
 // Sentence says in one sentence why the session is dead, empty when it is live.
 func (v Verdict) Sentence() string {
-	if v.Live {
-		return ""
-	}
 	at := v.At.Time().Format(time.RFC3339)
 	switch v.Cause {
 	case CauseBlock:
 		return fmt.Sprintf("%s blocked the user at %s and has not lifted the block", v.Authority, at)
-	case CauseEnded:
-		return fmt.Sprintf("this session was ended at %s", at)
 	case CauseExpired:
-		return fmt.Sprintf("the session expired at %s", at)
-	case CauseCutoff, CauseNone:
+		return "the session expired at " + at
+	case CauseEnded:
+		return "this session was ended at " + at
+	case CauseCutoff:
+		return fmt.Sprintf("%s from before %s were ended", v.Scope.sessions(), at)
+	case CauseNone:
 	}
-	switch v.Scope {
+	return ""
+}
+
+// sessions says whose sessions a scope is about.
+func (k ScopeKind) sessions() string {
+	switch k {
 	case ScopeEveryone:
-		return fmt.Sprintf("everyone's sessions from before %s were ended", at)
+		return "everyone's sessions"
 	case ScopeKindOf:
-		return fmt.Sprintf("every session of this kind from before %s was ended", at)
+		return "all sessions of this kind"
 	case ScopeApp:
-		return fmt.Sprintf("every session of this application from before %s was ended", at)
+		return "all sessions of this application"
 	case ScopeUser:
-		return fmt.Sprintf("all sessions of the user from before %s were ended", at)
+		return "all sessions of the user"
 	case ScopeUserKind:
-		return fmt.Sprintf("the user's sessions of this kind from before %s were ended", at)
+		return "the user's sessions of this kind"
 	case ScopeUserApp:
-		return fmt.Sprintf("the user's sessions in this application from before %s were ended", at)
+		return "the user's sessions in this application"
 	case ScopeDevice:
-		return fmt.Sprintf("every session on this device from before %s was ended", at)
+		return "all sessions on this device"
 	case ScopeUserDevice:
-		return fmt.Sprintf("the user's sessions on this device from before %s were ended", at)
+		return "the user's sessions on this device"
 	case ScopeSession:
-		return fmt.Sprintf("this session was ended at %s", at)
+		return "sessions with this id"
 	}
 	return ""
 }
