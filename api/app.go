@@ -159,6 +159,8 @@ func (a *App) routes() {
 	a.on(fiber.MethodGet, "/v1/revocations/:id", scopeAdmin, a.oneRevocation)
 	a.on(fiber.MethodGet, "/v1/users", scopeAdmin, a.listUsers)
 	a.on(fiber.MethodGet, "/v1/users/:id", scopeAdmin, a.oneUser)
+	a.on(fiber.MethodPost, "/v1/users/:id/block", scopeAdmin, a.blockUser)
+	a.on(fiber.MethodPost, "/v1/users/:id/lift", scopeAdmin, a.liftUser)
 	a.on(fiber.MethodGet, "/v1/deliveries", scopeAdmin, a.listDeliveries)
 	a.on(fiber.MethodGet, "/v1/deliveries/:id", scopeAdmin, a.oneDelivery)
 	a.on(fiber.MethodPost, "/v1/deliveries/retry", scopeAdmin, a.retryDeliveries)

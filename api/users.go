@@ -158,6 +158,11 @@ func (a *App) oneUser(c *fiber.Ctx, t *token) error {
 	}
 	ctx, cancel := asking()
 	defer cancel()
+	return a.answerPerson(ctx, c, t, id)
+}
+
+// answerPerson shows what [App.oneUser] promises.
+func (a *App) answerPerson(ctx context.Context, c *fiber.Ctx, t *token, id revoke.ID) error {
 	members, err := a.together([]revoke.ID{id})
 	if err != nil {
 		return err

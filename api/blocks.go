@@ -1,0 +1,80 @@
+package api
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+
+	"curfew/revoke"
+)
+
+// blocking is the body of POST /v1/users/{id}/block.
+type blocking struct {
+	Reason string `json:"reason" validate:"required,max=1000,plain"`
+	Until  string `json:"until" validate:"instant"`
+}
+
+// blockUser keeps a person out until an admin lifts it, or until a time.
+func (a *App) blockUser(c *fiber.Ctx, t *token) error {
+	var in blocking
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	wrong := a.check(&in)
+	until := instant(in.Until)
+	if until != 0 && until <= a.cfg.Clock.Now() {
+		wrong = append(wrong, fieldError{"until", "is over already: " + exampleOf("until")})
+	}
+	if len(wrong) > 0 {
+		return meaningless(wrong...)
+	}
+	return a.actOnUser(c, t, revoke.Signal{Kind: revoke.SessionsCleared, Block: true, Until: until, Reason: in.Reason})
+}
+
+// lifting is the body of POST /v1/users/{id}/lift.
+type lifting struct {
+	Reason string `json:"reason" validate:"required,max=1000,plain"`
+}
+
+// liftUser takes back every block on a person, whoever set it. What it ended stays dead.
+func (a *App) liftUser(c *fiber.Ctx, t *token) error {
+	var in lifting
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	if wrong := a.check(&in); len(wrong) > 0 {
+		return meaningless(wrong...)
+	}
+	return a.actOnUser(c, t, revoke.Signal{Kind: revoke.Reactivated, Reason: in.Reason})
+}
+
+// actOnUser orders what sig says for the user of the path, and shows the user as it is then.
+func (a *App) actOnUser(c *fiber.Ctx, t *token, sig revoke.Signal) error {
+	ctx, cancel := a.committing(c, t)
+	defer cancel()
+	id, err := a.userOfPath(ctx, c, t)
+	if err != nil {
+		return err
+	}
+	sig.Subject, sig.Command = revoke.Subject{{Namespace: revoke.NamespaceCurfew, Value: id.String()}}, true
+	ev := revoke.Event{Type: string(sig.Kind), Body: bytes.Clone(c.BodyRaw()), Signals: []revoke.Signal{sig}}
+	if _, err := a.cfg.Service.Receive(ctx, t.actor, t.voice, ev); err != nil {
+		return err
+	}
+	return a.answerPerson(ctx, c, t, id)
+}
+
+// userOfPath returns the id of the path when it is one of the token's org. The core would remember any other id as somebody
+// nobody has seen yet.
+func (a *App) userOfPath(ctx context.Context, c *fiber.Ctx, t *token) (revoke.ID, error) {
+	id, err := revoke.ParseID(pathID(c))
+	if err != nil {
+		return id, errNotFound
+	}
+	people, err := a.peopleOf(ctx, t, []revoke.ID{id})
+	if err == nil && len(people) == 0 {
+		err = errNotFound
+	}
+	return id, err
+}
