@@ -165,6 +165,7 @@ func (a *App) routes() {
 	a.on(fiber.MethodGet, "/v1/deliveries/:id", scopeAdmin, a.oneDelivery)
 	a.on(fiber.MethodPost, "/v1/deliveries/retry", scopeAdmin, a.retryDeliveries)
 	a.on(fiber.MethodPost, "/v1/deliveries/:id/retry", scopeAdmin, a.retryDelivery)
+	a.on(fiber.MethodGet, "/v1/why", scopeAdmin, a.why)
 	a.on(fiber.MethodPost, introspectPath, scopeSessions|scopeCheck, func(c *fiber.Ctx, t *token) error { return a.introspect(c.Context(), t) })
 	a.on(fiber.MethodPost, "/oauth2/revoke", scopeSessions, a.revokeToken)
 	a.rules = append(a.rules, unbuilt()...)
