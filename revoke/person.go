@@ -116,13 +116,13 @@ func (d *decision) join(a, b ID) {
 }
 
 // Split takes back the join between a person's two users. Both sides are cut at that moment. Without such a join it is
-// [ErrNotFound].
-func (s *Service) Split(ctx context.Context, actor Actor, src Source, a, b ID) error {
+// [ErrNotFound]. The reason is kept with the event.
+func (s *Service) Split(ctx context.Context, actor Actor, src Source, a, b ID, reason string) error {
 	return s.decide(ctx, Need{Org: src.Org, Users: []ID{a, b}}, func(f *Facts) (Effects, error) {
 		d := newDecision(f, input{source: src, actor: actor, request: RequestIDFrom(ctx), targets: s.targets})
 		for _, j := range f.joins[a] {
 			if j.other(a) == b && j.stands() {
-				d.event.Type = "split"
+				d.event.Type, d.event.Note = "split", reason
 				d.split(j)
 				d.settle(EventDecided, "")
 				effects, _ := d.close()

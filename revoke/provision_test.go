@@ -201,3 +201,35 @@ func TestConcurrentCreations(t *testing.T) {
 		t.Errorf("%d creations succeeded and made %d people, want 1 and 1", made, len(store.AllUsers()))
 	}
 }
+
+// An admin takes a join back: both sides are cut, and what one does no longer touches the other.
+func TestSplit(t *testing.T) {
+	t.Parallel()
+	s, store := serving(t)
+	phone := login(t, s, "phone-token-0001")
+	byPhone, err := s.Register(t.Context(), portalApp, revoke.Registration{Subject: revoke.Subject{{Namespace: revoke.NamespacePhone, Value: "+44201234"}}, App: "portal", Kind: revoke.Mobile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := draft("sally@example.edu", "00u1", true)
+	d.Subject.Add(revoke.NamespacePhone, "+44201234")
+	provisioned(t, s, d)
+	a, err := s.Ask(t.Context(), phone)
+	if err != nil || !a.Live {
+		t.Fatalf("joined: %+v, %v", a, err)
+	}
+	for _, want := range []error{nil, revoke.ErrNotFound} {
+		if err := s.Split(t.Context(), someone, operator, byPhone.Session.User, a.Session.User, "two people"); !errors.Is(err, want) {
+			t.Fatalf("split = %v, want %v", err, want)
+		}
+	}
+	wantLive(t, s, phone, false, "split")
+	events := store.Events()
+	if last := events[len(events)-1]; last.Type != "split" || last.Note != "two people" {
+		t.Errorf("event = %s %q, want the split with its reason", last.Type, last.Note)
+	}
+	signal(t, s, oktaSource, revoke.Signal{Kind: revoke.Suspended, Subject: by("sally@example.edu")})
+	if _, err := s.Register(t.Context(), portalApp, revoke.Registration{Subject: revoke.Subject{{Namespace: revoke.NamespacePhone, Value: "+44201234"}}, App: "portal", Kind: revoke.Mobile}); err != nil {
+		t.Errorf("the other side after a suspension of one: %v", err)
+	}
+}
