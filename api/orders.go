@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -30,7 +31,7 @@ type orderView struct {
 
 func (a *App) viewOrder(in *order, o *revoke.Outcome) orderView {
 	view := orderView{
-		Scope: in.Scope, At: a.cfg.Clock.Now(), Covers: &o.Covers, Known: o.Known || in.wide(),
+		Scope: in.Scope, At: a.cfg.Clock.Now(), Covers: &o.Covers, Known: o.Known || in.wide() || o.Covers > 0,
 		User: o.User, Reason: in.Reason, Revocations: revocationItems(o),
 	}
 	if len(o.Revocations) > 0 {
@@ -76,6 +77,9 @@ func (a *App) preview(t *token, in *order, ev revoke.Event) (*revoke.Outcome, er
 			return nil, err
 		}
 	}
+	if err := a.countDevices(&out); err != nil {
+		return nil, err
+	}
 	if in.wide() {
 		a.counts.keep(in.wideScope(t), out.Covers)
 	}
@@ -84,6 +88,30 @@ func (a *App) preview(t *token, in *order, ev revoke.Event) (*revoke.Outcome, er
 			"nothing was done: the number of live sessions that this ends is %d now, and confirm says %d; send confirm %d if that is meant", out.Covers, *in.Confirm, out.Covers))
 	}
 	return &out, nil
+}
+
+// countDevices corrects what an outcome covers where it ends everybody's sessions on a device: the core counts only those of
+// the person that an order names.
+func (a *App) countDevices(o *revoke.Outcome) error {
+	ctx, cancel := asking()
+	defer cancel()
+	for _, r := range o.Revocations {
+		if r.Scope.Kind != revoke.ScopeDevice {
+			continue
+		}
+		o.Covers = 0
+		var failed error
+		err := a.cfg.Store.EachSession(ctx, r.Scope, a.cfg.Clock.Now(), func(s *revoke.Session) {
+			verdict, err := a.cfg.Service.Judge(s)
+			if failed = errors.Join(failed, err); verdict.Live {
+				o.Covers++
+			}
+		})
+		if err = errors.Join(err, failed); err != nil {
+			return fmt.Errorf("count the sessions on device %s: %w", r.Scope.Device, err)
+		}
+	}
+	return nil
 }
 
 // answerPreview says what an order would do. The ids that a preview makes name nothing, so they are left out.

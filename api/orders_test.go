@@ -15,8 +15,10 @@ func classroom(t *testing.T) *bundle {
 	t.Helper()
 	b := start(t)
 	b.register("sally@example.edu", "browser", "laptop")
-	b.register("sally@example.edu", "mobile", "ipad")
-	b.register("tom@example.edu", "browser", "toms")
+	for token, who := range map[string]string{"ipad": sally + `, "kind": "mobile"`, "toms": tom + `, "kind": "browser"`} {
+		body := `{"subject": ` + who + `, "token": "` + token + `", "device": {"id": "ipad-17"}}`
+		b.want("register", b.as("portal", "POST", "/v1/sessions", body), 201)
+	}
 	b.want("register", b.as("library", "POST", "/v1/sessions", `{"subject": `+sally+`, "kind": "browser", "token": "book"}`), 201)
 	return b
 }
@@ -36,6 +38,9 @@ func TestPreviewsCountAndWriteNothing(t *testing.T) {
 		"by an app":  {"portal", `"scope": "user", "subject": ` + sally, 2},
 		"by soc":     {"soc", `"scope": "user", "subject": ` + sally, 3},
 		"a stranger": {"ops", `"scope": "user", "subject": {"format": "email", "email": "bob@example.edu"}`, 0},
+		"a device":   {"ops", `"scope": "device", "device": {"id": "ipad-17"}`, 2},
+		"her device": {"ops", `"scope": "device", "device": {"id": "ipad-17"}, "subject": ` + tom, 2},
+		"a new pad":  {"soc", `"scope": "device", "device": {"id": "ipad-18"}`, 0},
 		"no device":  {"portal", `"scope": "device", "device": {"id": "x"}, "subject": ` + sally, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +51,7 @@ func TestPreviewsCountAndWriteNothing(t *testing.T) {
 			if got.member("covers") != c.covers || got.member("dry_run") != true || got.member("blocked") == true != (name == "a block") {
 				t.Errorf("preview: %s, want to cover %g", got.body, c.covers)
 			}
-			if strings.Contains(got.body, `"id"`) || strings.Contains(got.body, `"event"`) || got.text("user") != "" != (got.member("known") == true && strings.Contains(c.order, "user")) {
+			if strings.Contains(got.body, `"id"`) || strings.Contains(got.body, `"event"`) || got.text("user") != "" != (got.member("known") == true && strings.Contains(c.order, "subject")) {
 				t.Errorf("a preview shows ids of what is not there: %s", got.body)
 			}
 			for _, wrong := range []float64{c.covers + 1, 1 << 40} {

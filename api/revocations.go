@@ -54,14 +54,15 @@ func (a *App) revocation(c *fiber.Ctx, t *token) error {
 		return err
 	}
 	ev := revoke.Event{Type: string(revoke.SessionsCleared), Body: bytes.Clone(c.BodyRaw()), Signals: signals}
-	if in.DryRun || in.Confirm != nil {
-		seen, err := a.preview(t, &in, ev)
-		switch {
-		case err != nil:
+	var seen *revoke.Outcome
+	everybodys := in.Scope == "device" && t.voice.Devices
+	if in.DryRun || in.Confirm != nil || everybodys {
+		if seen, err = a.preview(t, &in, ev); err != nil {
 			return err
-		case in.DryRun:
-			return a.answerPreview(c, &in, seen)
 		}
+	}
+	if in.DryRun {
+		return a.answerPreview(c, &in, seen)
 	}
 	ctx, cancel := a.committing(c, t)
 	defer cancel()
@@ -70,6 +71,9 @@ func (a *App) revocation(c *fiber.Ctx, t *token) error {
 		if out, err = a.cfg.Service.Receive(ctx, t.actor, t.voice, ev); err != nil {
 			return err
 		}
+	}
+	if everybodys {
+		out[0].Covers = seen.Covers
 	}
 	return a.answerOrder(c, t, &in, &out[0])
 }
