@@ -32,6 +32,7 @@ type Service interface {
 	Receive(ctx context.Context, actor revoke.Actor, src revoke.Source, events ...revoke.Event) ([]revoke.Outcome, error)
 	Preview(ctx context.Context, actor revoke.Actor, src revoke.Source, event revoke.Event) (revoke.Outcome, error)
 	Register(ctx context.Context, src revoke.Source, r revoke.Registration) (revoke.Registered, error)
+	Split(ctx context.Context, actor revoke.Actor, src revoke.Source, a, b revoke.ID, reason string) error
 	Ask(ctx context.Context, ref revoke.SessionRef) (revoke.Answer, error)
 	Judge(session *revoke.Session) (revoke.Verdict, error)
 	Members(user revoke.ID) ([]revoke.ID, error)
@@ -161,6 +162,7 @@ func (a *App) routes() {
 	a.on(fiber.MethodGet, "/v1/users/:id", scopeAdmin, a.oneUser)
 	a.on(fiber.MethodPost, "/v1/users/:id/block", scopeAdmin, a.blockUser)
 	a.on(fiber.MethodPost, "/v1/users/:id/lift", scopeAdmin, a.liftUser)
+	a.on(fiber.MethodPost, "/v1/users/:id/split", scopeAdmin, a.splitUser)
 	a.on(fiber.MethodGet, "/v1/deliveries", scopeAdmin, a.listDeliveries)
 	a.on(fiber.MethodGet, "/v1/deliveries/:id", scopeAdmin, a.oneDelivery)
 	a.on(fiber.MethodPost, "/v1/deliveries/retry", scopeAdmin, a.retryDeliveries)

@@ -3,6 +3,8 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -60,6 +62,56 @@ func (a *App) actOnUser(c *fiber.Ctx, t *token, sig revoke.Signal) error {
 	sig.Subject, sig.Command = revoke.Subject{{Namespace: revoke.NamespaceCurfew, Value: id.String()}}, true
 	ev := revoke.Event{Type: string(sig.Kind), Body: bytes.Clone(c.BodyRaw()), Signals: []revoke.Signal{sig}}
 	if _, err := a.cfg.Service.Receive(ctx, t.actor, t.voice, ev); err != nil {
+		return err
+	}
+	return a.answerPerson(ctx, c, t, id)
+}
+
+// splitting is the body of POST /v1/users/{id}/split.
+type splitting struct {
+	With   string `json:"with" validate:"required,max=36,plain"`
+	Reason string `json:"reason" validate:"required,max=1000,plain"`
+}
+
+// splitUser takes back that two users were joined as one person. Both sides are cut at that moment.
+func (a *App) splitUser(c *fiber.Ctx, t *token) error {
+	var in splitting
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	wrong := a.check(&in)
+	with, bad := revoke.ParseID(in.With)
+	if in.With != "" && bad != nil {
+		wrong = append(wrong, fieldError{"with", "is not an id of ours: " + exampleOf("with")})
+	}
+	if len(wrong) > 0 {
+		return meaningless(wrong...)
+	}
+	ctx, cancel := a.committing(c, t)
+	defer cancel()
+	id, err := a.userOfPath(ctx, c, t)
+	if err != nil {
+		return err
+	}
+	people, err := a.peopleOf(ctx, t, []revoke.ID{with})
+	if err != nil {
+		return err
+	}
+	if with == id || len(people) == 0 {
+		return meaningless(fieldError{"with", "is not another user that we know: " + exampleOf("with")})
+	}
+	err = a.cfg.Service.Split(ctx, t.actor, t.voice, id, with, in.Reason)
+	if errors.Is(err, revoke.ErrNotFound) {
+		members, err := a.together([]revoke.ID{id})
+		if err != nil {
+			return err
+		}
+		if slices.Contains(members, with) {
+			return refused(revoke.ErrConflict, "these two are one person through a third user, so there is no join between them: split from that one")
+		}
+		return refused(revoke.ErrConflict, "these two are not one person, so there is nothing to split")
+	}
+	if err != nil {
 		return err
 	}
 	return a.answerPerson(ctx, c, t, id)

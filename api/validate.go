@@ -87,6 +87,8 @@ func exampleOf(member string) string {
 		return `write one such as "credential-changed"`
 	case "scope":
 		return `write "user", "device", "session", "kind", "app" or "everyone"`
+	case "with":
+		return "write one of the members that GET /v1/users/{id} shows"
 	case "until":
 		return `write a time to come such as "2027-01-31T18:00:00Z"`
 	case "reason":
