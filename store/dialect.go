@@ -11,9 +11,6 @@ type database interface {
 	// begin starts a transaction that will write, and commit ends one.
 	begin(ctx context.Context, w *writer) error
 	commit(ctx context.Context, w *writer) error
-	// bounded returns a context for a transaction that has begun: its caller's end does not end it, but a database that does
-	// not answer does.
-	bounded(ctx context.Context) (context.Context, context.CancelFunc)
 	// text turns a statement written for PostgreSQL into the database's own.
 	text(string) string
 	// fold brings everything into the database's own file, before the last connection closes.

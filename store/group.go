@@ -123,8 +123,7 @@ func (s *Store) decideAll() {
 
 // runGroup decides and commits a group, each member by itself when the whole fails, and answers everybody.
 func (s *Store) runGroup(w *writer, group []*waiting) {
-	ctx, cancel := s.db.bounded(context.Background())
-	defer cancel()
+	ctx := context.Background() // no caller's end may end it; a silent database is given up by its connection
 	err := s.retrying(ctx, w, func(ctx context.Context) (bool, error) { return s.decideGroup(ctx, w, group) })
 	switch {
 	case err == nil:

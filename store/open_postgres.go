@@ -60,6 +60,7 @@ func openPostgresPool(url string, more ...map[string]string) (*sql.DB, error) {
 	if err != nil {
 		return nil, revoke.Invalid{Field: "database", Problem: "is not a PostgreSQL address", Fix: "write postgres://user:password@host/curfew"}
 	}
+	connector.Dialer(patientDialer{silence})
 	return sql.OpenDB(connector), nil
 }
 

@@ -31,10 +31,6 @@ func (postgresDB) commit(ctx context.Context, w *writer) error {
 	return err
 }
 
-func (postgresDB) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), groupTimeout)
-}
-
 // fold does nothing: the server keeps its files.
 func (postgresDB) fold(context.Context, *writer) error { return nil }
 

@@ -38,11 +38,6 @@ func (sqliteDB) commit(ctx context.Context, w *writer) error {
 	return err
 }
 
-// bounded bounds nothing: the database is in this process, and a context that can end costs every statement a goroutine.
-func (sqliteDB) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithoutCancel(ctx), func() {}
-}
-
 // fold empties the log into the database, so that after a clean stop one file is all there is.
 func (sqliteDB) fold(ctx context.Context, w *writer) error {
 	if err := w.open(ctx); err != nil {

@@ -53,9 +53,10 @@ var _ revoke.Store = (*Store)(nil)
 
 const (
 	defaultGroup = 64
-	// groupTimeout ends a transaction whose database does not answer. It is longer than any lock is waited for.
-	groupTimeout = 20 * time.Second
-	markEvery    = time.Second
+	// silence is how long a database may say nothing before its connection is given up. It is longer than a statement or a
+	// lock may take.
+	silence   = 20 * time.Second
+	markEvery = time.Second
 )
 
 // Open takes the server's lock, brings the schema up to date and returns a Store that works until it is closed. A second
@@ -171,9 +172,7 @@ func (s *Store) settle(ctx context.Context, do func(context.Context, *writer) (b
 	select {
 	case w := <-s.settling:
 		defer func() { s.settling <- w }()
-		ctx, cancel := s.db.bounded(ctx)
-		defer cancel()
-		return s.retrying(ctx, w, func(ctx context.Context) (bool, error) { return do(ctx, w) })
+		return s.retrying(context.WithoutCancel(ctx), w, func(ctx context.Context) (bool, error) { return do(ctx, w) })
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -330,7 +330,6 @@ CREATE TABLE audit (
     entry TEXT NOT NULL,
     person TEXT NOT NULL
 );
-CREATE INDEX audit_xid ON audit (xid);
 CREATE TABLE leaves (
     n BIGINT PRIMARY KEY,
     audit_seq BIGINT NOT NULL UNIQUE,
