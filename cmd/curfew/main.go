@@ -47,9 +47,9 @@ type commands struct {
 	Demo    demoCommand    `cmd:"" help:"Tell the story of a suspension, on throw-away data."`
 	Check   checkCommand   `cmd:"" help:"Check the configuration and show what holds, without secrets."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database to this version's schema, and stop."`
-	User    userCommand    `cmd:"" help:"Look at people."`
+	User    userCommand    `cmd:"" help:"Look at people, block them and lift that."`
 	Session sessionCommand `cmd:"" help:"Look at sessions and end them."`
-	Revoke  revokeCommand  `cmd:"" help:"End the sessions of a person, on a device, or of everybody."`
+	Revoke  revokeCommand  `cmd:"" help:"End the sessions of a person, on a device, of a kind, in an application, or of everybody."`
 	Parked  parkedCommand  `cmd:"" help:"Deliveries that wait for a person."`
 	Token   tokenCommand   `cmd:"" help:"Make a bearer token and the line for the configuration."`
 	Version versionCommand `cmd:"" help:"Print the version."`

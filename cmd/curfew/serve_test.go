@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 )
@@ -43,18 +45,21 @@ func TestCheckSaysWhatIsWrongAsJSON(t *testing.T) {
 	}
 }
 
-func TestNobodyIsAskedWithoutATerminal(t *testing.T) {
+func TestOnlyTheTypedWordConfirms(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		asking bool
-		typed  string
-		good   bool
-	}{{false, "", true}, {true, "everyone\n", true}, {true, "yes\n", false}, {true, "", false}} {
+	for typed, good := range map[string]bool{"12\n": true, " 12 \r\n": true, "12": false, "1\n": false, "y\n": false, "": false} {
 		var errs bytes.Buffer
-		err := (&shell{in: strings.NewReader(c.typed), err: &errs, asking: c.asking}).confirm("Sure? ", "everyone")
-		if (err == nil) != c.good {
-			t.Errorf("asking %t, typed %q: got %v", c.asking, c.typed, err)
+		err := (&shell{in: strings.NewReader(typed), err: &errs}).confirm(t.Context(), "Sure? ", "12")
+		if (err == nil) != good || errs.String() != "Sure? " {
+			t.Errorf("typed %q: got %v after %q", typed, err, &errs)
 		}
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	silent, writer := io.Pipe()
+	defer func() { _ = writer.Close() }() // lets the reader go
+	if err := (&shell{in: silent, err: io.Discard}).confirm(ctx, "Sure? ", "12"); err == nil {
+		t.Error("Ctrl-C at the question let the order through")
 	}
 }
 

@@ -10,10 +10,13 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 type userCommand struct {
-	Show userShowCommand `cmd:"" help:"Who is that, what is alive, and what stands against it."`
+	Show  userShowCommand  `cmd:"" help:"Who is that, what is alive, and what stands against it."`
+	Block userBlockCommand `cmd:"" help:"End all sessions of a person and let it have no new one until that is lifted."`
+	Lift  userLiftCommand  `cmd:"" help:"Take back every block on a person, whoever set it."`
 }
 
 type userShowCommand struct {
@@ -41,12 +44,31 @@ type person struct {
 	} `json:"identifiers"`
 	Sessions []session `json:"sessions"`
 	More     bool      `json:"more_sessions"`
-	Blocks   []struct {
-		Authority string `json:"authority"`
-		Class     string `json:"class"`
-		BlockedAt string `json:"blocked_at"`
-		LiftedAt  string `json:"lifted_at"`
-	} `json:"blocks"`
+	Blocks   []block   `json:"blocks"`
+}
+
+type block struct {
+	Authority string `json:"authority"`
+	BlockedAt string `json:"blocked_at"`
+	LiftedAt  string `json:"lifted_at"`
+	Until     string `json:"until"`
+}
+
+// ended says whether and how a block ended, given whether anything keeps the person out. What an admin lifts ends every
+// block of before at once and stands in none of them.
+func (b *block) ended(blocked bool) string {
+	set, _ := time.Parse(time.RFC3339, b.BlockedAt)
+	lifted, _ := time.Parse(time.RFC3339, b.LiftedAt)
+	switch {
+	case lifted.After(set):
+		return "lifted " + b.LiftedAt
+	case !blocked:
+		return "stands no more"
+	case b.Until != "":
+		return "until " + b.Until
+	default:
+		return "not lifted by it"
+	}
 }
 
 type because struct {
@@ -87,19 +109,75 @@ func (r *remote) findUser(ctx context.Context, name string) (string, error) {
 
 // Run shows one person.
 func (c userShowCommand) Run(ctx context.Context, sh *shell) error {
+	return sh.aboutUser(ctx, http.MethodGet, c.User, "", nil)
+}
+
+type userBlockCommand struct {
+	User   string `arg:"" help:"An e-mail address, user name, external id or Curfew's user id."`
+	Reason string `required:"" help:"Why, in words for the audit log."`
+	Until  string `placeholder:"TIME" help:"When the block ends by itself, such as 2027-01-31T18:00:00Z; never, when this is not given."`
+}
+
+// Help shows an example.
+func (userBlockCommand) Help() string {
+	return `Somebody whom nobody has seen yet is blocked by address: curfew revoke --user ADDRESS --block.
+
+  curfew user block sally@example.edu --reason "left the school"
+  curfew user block 1042 --reason "suspended" --until 2027-01-31T18:00:00Z`
+}
+
+// Run blocks one person.
+func (c userBlockCommand) Run(ctx context.Context, sh *shell) error {
+	body := map[string]string{"reason": c.Reason}
+	if c.Until != "" {
+		body["until"] = c.Until
+	}
+	return sh.actOnUser(ctx, c.User, "/block", body)
+}
+
+type userLiftCommand struct {
+	User   string `arg:"" help:"An e-mail address, user name, external id or Curfew's user id."`
+	Reason string `required:"" help:"Why, in words for the audit log."`
+}
+
+// Help shows an example.
+func (userLiftCommand) Help() string {
+	return `What was ended stays dead; the person may sign in again. A directory that says again that it is out blocks it again.
+
+  curfew user lift sally@example.edu --reason "came back"`
+}
+
+// Run lifts the blocks on one person.
+func (c userLiftCommand) Run(ctx context.Context, sh *shell) error {
+	return sh.actOnUser(ctx, c.User, "/lift", map[string]string{"reason": c.Reason})
+}
+
+func (sh *shell) actOnUser(ctx context.Context, name, verb string, body map[string]string) error {
+	if strings.TrimSpace(body["reason"]) == "" {
+		return usage("--reason is empty: say why, for the audit log")
+	}
+	return sh.aboutUser(ctx, http.MethodPost, name, verb, body)
+}
+
+// aboutUser makes a request about the person that name leads to, and shows the person that the server answers with.
+func (sh *shell) aboutUser(ctx context.Context, method, name, verb string, body map[string]string) error {
 	r, err := sh.remote()
 	if err != nil {
 		return err
 	}
-	id, err := r.findUser(ctx, c.User)
+	id, err := r.findUser(ctx, name)
 	if err != nil {
 		return err
 	}
 	if id == "" {
-		return exitError{exitNotFound, fmt.Errorf("nobody is known as %s", c.User)}
+		return exitError{exitNotFound, fmt.Errorf("nobody is known as %s", name)}
+	}
+	var content any
+	if body != nil {
+		content = body
 	}
 	var raw json.RawMessage
-	if _, err := r.call(ctx, http.MethodGet, "/v1/users/"+id, nil, nil, &raw); err != nil {
+	if _, err := r.call(ctx, method, "/v1/users/"+id+verb, nil, content, &raw); err != nil {
 		return err
 	}
 	if sh.json {
@@ -130,11 +208,7 @@ func (sh *shell) showPerson(p *person) error {
 		_, _ = fmt.Fprintf(table, "one person with\t%s\n", m)
 	}
 	for _, b := range p.Blocks {
-		lifted := "never lifted"
-		if b.LiftedAt != "" {
-			lifted = "lifted " + b.LiftedAt
-		}
-		_, _ = fmt.Fprintf(table, "block by %s\tset %s, %s\n", plainText(b.Authority), b.BlockedAt, lifted)
+		_, _ = fmt.Fprintf(table, "block by %s\tset %s, %s\n", plainText(b.Authority), b.BlockedAt, b.ended(p.Blocked))
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
