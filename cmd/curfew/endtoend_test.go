@@ -23,6 +23,7 @@ func TestProgram(t *testing.T) {
 	t.Run("commands", func(t *testing.T) { onEach(t, p.commands) })
 	t.Run("orders", func(t *testing.T) { onEach(t, p.orders) })
 	t.Run("blocks", func(t *testing.T) { onEach(t, p.blocks) })
+	t.Run("parked", func(t *testing.T) { onEach(t, p.parked) })
 	t.Run("first start", p.firstStart)
 	t.Run("files after a stop", p.filesAfterStop)
 	t.Run("racing lifts", func(t *testing.T) { onEach(t, p.lifts) })

@@ -11,6 +11,7 @@ import (
 
 type parkedCommand struct {
 	List  parkedListCommand  `cmd:"" help:"List deliveries that wait for a person."`
+	Show  parkedShowCommand  `cmd:"" help:"Show one delivery with every attempt and what the target said."`
 	Retry parkedRetryCommand `cmd:"" help:"Try parked deliveries again."`
 }
 

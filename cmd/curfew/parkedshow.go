@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+)
+
+type parkedShowCommand struct {
+	Delivery string `arg:"" help:"A delivery, as the list names it, in whatever state it is."`
+}
+
+// Help shows an example.
+func (parkedShowCommand) Help() string {
+	return "  curfew parked show 019aaf3c-5b40-7000-8000-000000000000:portal"
+}
+
+// delivery is one revocation owed to one target, with every call that was made for it.
+type delivery struct {
+	ID         string    `json:"id"`
+	Revocation string    `json:"revocation"`
+	Target     string    `json:"target"`
+	User       string    `json:"user"`
+	State      string    `json:"state"`
+	DueAt      string    `json:"due_at"`
+	FirstAt    string    `json:"first_at"`
+	DoneAt     string    `json:"done_at"`
+	Attempts   []attempt `json:"attempts"`
+	Receipt    *receipt  `json:"receipt"`
+}
+
+type attempt struct {
+	Number  int      `json:"number"`
+	At      string   `json:"at"`
+	TookMS  int64    `json:"took_ms"`
+	Error   string   `json:"error"`
+	Receipt *receipt `json:"receipt"`
+}
+
+type receipt struct {
+	Evidence  string `json:"evidence"`
+	RequestID string `json:"request_id"`
+	Status    int    `json:"status"`
+	Ended     int    `json:"ended"`
+}
+
+// Run shows one delivery.
+func (c parkedShowCommand) Run(ctx context.Context, sh *shell) error {
+	r, err := sh.remote()
+	if err != nil {
+		return err
+	}
+	var raw json.RawMessage
+	if _, err := r.call(ctx, http.MethodGet, "/v1/deliveries/"+url.PathEscape(c.Delivery), nil, nil, &raw); err != nil {
+		return err
+	}
+	if sh.json {
+		return sh.printJSON(raw)
+	}
+	var d delivery
+	if err := json.Unmarshal(raw, &d); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	return sh.showDelivery(&d)
+}
+
+func (sh *shell) showDelivery(d *delivery) error {
+	table := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
+	for _, row := range [][2]string{
+		{"delivery", d.ID}, {"revocation", d.Revocation}, {"target", d.Target}, {"user", d.User}, {"owed since", d.FirstAt}, {"state", d.state()},
+	} {
+		if row[1] != "" {
+			_, _ = fmt.Fprintf(table, "%s\t%s\n", row[0], plainText(row[1]))
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	if len(d.Attempts) == 0 {
+		sh.note("no attempt was made yet")
+		return nil
+	}
+	_, _ = fmt.Fprintln(sh.out)
+	_, _ = fmt.Fprintln(table, "ATTEMPT\tAT\tTOOK\tWHAT IT SAID")
+	for _, a := range d.Attempts {
+		said := a.Receipt.words()
+		if a.Error != "" {
+			said = a.Error
+		}
+		_, _ = fmt.Fprintf(table, "%d\t%s\t%d ms\t%s\n", a.Number, a.At, a.TookMS, plainText(said))
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// state says where a delivery stands and what happens next.
+func (d *delivery) state() string {
+	switch d.State {
+	case "parked":
+		return "parked: it waits until somebody types curfew parked retry " + d.ID
+	case "due":
+		return "due at " + d.DueAt
+	case "claimed":
+		return "under way"
+	case "done":
+		return "done at " + d.DoneAt + ": " + d.Receipt.words()
+	default:
+		return d.State
+	}
+}
+
+// words says what a target's receipt is worth.
+func (r *receipt) words() string {
+	if r == nil {
+		return "nothing"
+	}
+	said := map[string]string{
+		"confirmed":     "confirmed, it was read back there",
+		"accepted":      "accepted, and the target cannot be asked",
+		"nothing there": "nothing was there to end",
+	}[r.Evidence]
+	if said == "" {
+		said = r.Evidence
+	}
+	parts := []string{said}
+	if r.Ended > 0 {
+		parts = append(parts, fmt.Sprintf("%d ended", r.Ended))
+	}
+	if r.Status > 0 {
+		parts = append(parts, fmt.Sprintf("status %d", r.Status))
+	}
+	if r.RequestID != "" {
+		parts = append(parts, "its request "+r.RequestID)
+	}
+	return strings.Join(parts, ", ")
+}
