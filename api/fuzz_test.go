@@ -57,7 +57,9 @@ func FuzzStranger(f *testing.F) {
 // carried out was JSON of which everybody reads the same.
 func FuzzBodies(f *testing.F) {
 	b := start(f)
-	paths := []string{"/v1/sessions", "/v1/signals", "/v1/revocations", "/v1/deliveries/retry"}
+	b.register("sally@example.edu", "browser", "laptop")
+	user := "/v1/users/" + b.want("look up", b.as("ops", "GET", "/v1/users?email=sally@example.edu", ""), 200).text("items.id")
+	paths := []string{"/v1/sessions", "/v1/signals", "/v1/revocations", "/v1/deliveries/retry", user + "/block", user + "/lift", user + "/split"}
 	for i, seed := range []string{
 		`{"subject": ` + sally + `, "kind": "browser", "app": "portal", "device": {"id": "x"}, "issued_at": "2026-11-23T09:00:00Z"}`,
 		`{"signal": "device-lost", "subject": {"format": "aliases", "identifiers": [` + sally + `]}, "device": {"serial": "x"}, "occurred_at": "2026-11-23T09:00:00.5+01:00", "id": "n"}`,
@@ -65,8 +67,11 @@ func FuzzBodies(f *testing.F) {
 		`{"scope": "everyone", "reason": "x", "confirm": null, "subject": null}`,
 		`{"scope": "kind", "kind": "mobile", "reason": "x", "dry_run": true, "confirm": 0}`,
 		`{"state": "parked", "user": "019aaf3c-5b40-7000-8000-000000000000"}`,
+		`{"reason": "x", "until": "2127-01-01T00:00:00Z"}`,
+		`{"reason": "x"}`,
+		`{"reason": "x", "with": "019aaf3c-5b40-7000-8000-000000000000"}`,
 	} {
-		f.Add([]uint8{0, 1, 2, 2, 2, 3}[i], seed)
+		f.Add([]uint8{0, 1, 2, 2, 2, 3, 4, 5, 6}[i], seed)
 	}
 	f.Fuzz(func(t *testing.T, path uint8, body string) {
 		own := *b
@@ -79,6 +84,41 @@ func FuzzBodies(f *testing.F) {
 			t.Errorf("%q was carried out", body)
 		case got.status >= 400 && !strings.HasPrefix(got.text("type"), "/problems/"):
 			t.Errorf("%q was refused without a problem: %s", body, got.body)
+		}
+	})
+}
+
+// FuzzWhy asks whatever question: it is answered or refused in words, changes nothing, and shows no token in the log.
+func FuzzWhy(f *testing.F) {
+	b := start(f)
+	b.register("sally@example.edu", "browser", "laptop")
+	people := len(b.store.AllUsers())
+	for _, seed := range []string{
+		"session=x&app=portal", "token=laptop", "subject=sally@example.edu&at=2026-11-23T10:00:00Z", "subject=%7B%22format%22:%22email%22,%22email%22:%22a@b%22%7D",
+		"subject={\"format\":\"aliases\",\"identifiers\":[[[]]]}", "at=&session=%00", "subject=%FF@%FE&session",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+"/v1/why", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.URL.RawQuery = strings.Map(func(c rune) rune {
+			if c <= ' ' || c == 0x7f || c == '#' {
+				return -1
+			}
+			return c
+		}, query)
+		r.Header.Set("Authorization", "Bearer "+secretOf("ops"))
+		own := *b
+		own.t = t
+		got := own.send(r)
+		if got.status >= 500 || got.status >= 400 && got.status != 431 && !strings.HasPrefix(got.text("type"), "/problems/") {
+			t.Errorf("%q: %d %s", query, got.status, got.body)
+		}
+		if n := len(b.store.AllUsers()); n != people || len(b.store.Events()) != 0 {
+			t.Fatalf("%q changed the store", query)
 		}
 	})
 }

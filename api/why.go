@@ -131,9 +131,9 @@ func (a *App) whyPerson(ctx context.Context, c *fiber.Ctx, t *token, q query) er
 	case view.Because != nil:
 		view.Sentence = view.Because.Sentence
 	case view.Newest != nil:
-		view.Sentence = fmt.Sprintf("no block stands, and nothing ends a session that began at %s; %s", at, view.Newest.Sentence)
+		view.Sentence = fmt.Sprintf("no block stands, and neither a cutoff on this person as a whole nor one on everyone ends a session that began at %s; %s", at, view.Newest.Sentence)
 	default:
-		view.Sentence = "nothing stands against this person"
+		view.Sentence = "no block stands, and no cutoff on this person as a whole or on everyone"
 	}
 	if !view.Known {
 		view.Sentence = "nobody is known by this so far; " + view.Sentence
