@@ -65,11 +65,23 @@ func (postgresDB) duplicate(err error) bool { return pq.As(err, pqerror.UniqueVi
 // write runs everything as parts of one statement: a round trip costs as much as the work. Its text depends only on which
 // tables are written, and is prepared once for each.
 func (postgresDB) write(ctx context.Context, w *writer, b batch) error {
-	var text strings.Builder
+	var shape strings.Builder
 	var args []any
-	for i, part := range b {
-		statement := part.table.statement(len(args))
+	for _, part := range b {
+		shape.WriteString(part.table.name + " ")
 		args = append(args, part.table.arrays(part.rows)...)
+	}
+	_, err := w.exec(ctx, w.text(shape.String(), 0, func() string { return together(b) }), args...)
+	return err
+}
+
+// together is one statement of which every part writes a table.
+func together(b batch) string {
+	var text strings.Builder
+	n := 0
+	for i, part := range b {
+		statement := part.table.statement(n)
+		n += len(part.table.ids) + len(part.table.texts) + len(part.table.nums)
 		switch {
 		case i == len(b)-1:
 			text.WriteString(" " + statement)
@@ -79,8 +91,7 @@ func (postgresDB) write(ctx context.Context, w *writer, b batch) error {
 			text.WriteString(", w" + strconv.Itoa(i) + " AS (" + statement + ")")
 		}
 	}
-	_, err := w.exec(ctx, text.String(), args...)
-	return err
+	return text.String()
 }
 
 // claim takes lanes under a lock each: SKIP LOCKED alone lets two workers take different deliveries of one lane.
