@@ -62,7 +62,11 @@ func TestAnAdminLiftsWhatASourceBlocked(t *testing.T) {
 	b.register("sally@example.edu", "browser", "laptop")
 	id := b.want("look up", b.as("ops", "GET", "/v1/users?email=sally@example.edu", ""), 200).text("items.id")
 	b.want("suspend", b.as("portal", "POST", "/v1/signals", `{"signal": "suspended", "subject": `+sally+`}`), 201)
-	if got := b.want("lift", b.as("ops", "POST", "/v1/users/"+id+"/lift", `{"reason": "a mistake"}`), 200); got.member("blocked") != false {
+	standing := b.want("suspended", b.as("ops", "GET", "/v1/users/"+id, ""), 200)
+	if standing.text("blocks.authority") != "portal" || standing.member("blocks.lifted_at") != nil {
+		t.Errorf("a block that stands: %s", standing.body)
+	}
+	if got := b.want("lift", b.as("ops", "POST", "/v1/users/"+id+"/lift", `{"reason": "a mistake"}`), 200); got.member("blocked") != false || got.text("blocks.lifted_at") == "" {
 		t.Errorf("after an admin's lift: %s", got.body)
 	}
 	b.register("sally@example.edu", "browser", "again")

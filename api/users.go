@@ -181,7 +181,11 @@ func (a *App) answerPerson(ctx context.Context, c *fiber.Ctx, t *token, id revok
 	}
 	for _, p := range people {
 		for _, b := range p.Blocks {
-			view.Blocks = append(view.Blocks, blockView{b.User, b.Authority, b.Class, b.BlockedAt, b.LiftedAt, b.Until, b.Revocation})
+			lifted := b.LiftedAt
+			if lifted <= b.BlockedAt && b.BlockedAt < p.User.LiftedOver { // an admin's lift is over every authority and stands on the user
+				lifted = p.User.LiftedOver
+			}
+			view.Blocks = append(view.Blocks, blockView{b.User, b.Authority, b.Class, b.BlockedAt, lifted, b.Until, b.Revocation})
 		}
 		for _, cut := range p.Cutoffs {
 			view.Cutoffs = append(view.Cutoffs, cutoffView{cut.User, cut.Kind, cut.Key, cut.Device, cut.At, cut.Revocation})
