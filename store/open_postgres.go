@@ -8,6 +8,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 	"github.com/pressly/goose/v3"
 
@@ -66,9 +67,11 @@ func openPostgresPool(url string, more ...map[string]string) (*sql.DB, error) {
 
 func (s *Store) openPostgres(ctx context.Context, cfg Config) (err error) {
 	s.db = postgresDB{}
-	if s.reads, err = openPostgresPool(cfg.URL); err != nil {
+	reads, err := openPostgresPool(cfg.URL)
+	if err != nil {
 		return err
 	}
+	s.reads = sqlx.NewDb(reads, "postgres")
 	s.reads.SetMaxOpenConns(postgresReaders)
 	s.reads.SetMaxIdleConns(postgresReaders)
 	if s.writes, err = openPostgresPool(cfg.URL, writerSettings); err != nil {
@@ -82,7 +85,7 @@ func (s *Store) openPostgres(ctx context.Context, cfg Config) (err error) {
 	if err := firstTake(ctx, s.lock); err != nil {
 		return err
 	}
-	if err := migratePostgres(ctx, s.reads, cfg); err != nil {
+	if err := migratePostgres(ctx, reads, cfg); err != nil {
 		return err
 	}
 	s.deciding = writers(s.writes, postgresDeciders)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/jmoiron/sqlx"
+
 	"curfew/revoke"
 )
 
@@ -29,7 +31,7 @@ func (s *Store) openSQLite(ctx context.Context, cfg Config, path string) error {
 	if err := migrateSQLite(ctx, s.writes, cfg); err != nil {
 		return err
 	}
-	if s.reads, err = sql.Open("sqlite", sqliteDSN(path, "query_only(ON)")); err != nil {
+	if s.reads, err = sqlx.Open("sqlite", sqliteDSN(path, "query_only(ON)")); err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	s.reads.SetMaxOpenConns(sqliteReaders)

@@ -5,7 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
+
+	"github.com/jmoiron/sqlx"
 
 	"curfew/revoke"
 )
@@ -111,18 +112,19 @@ func (s *Store) byIDs(ctx context.Context, t *table, column, org string, ids []r
 			size = manyIDs[i]
 		}
 		n := min(size, len(ids))
-		var c clauses
+		list := make([]string, size)
+		for i := range list {
+			list[i] = idText(ids[min(i, n-1)])
+		}
+		where, args := column+" IN (?)", []any{list}
 		if org != "" {
-			c.and("org = ", org)
+			where, args = "org = ? AND "+where, []any{org, list}
 		}
-		marks := make([]string, size)
-		for i := range marks {
-			marks[i] = c.arg(idText(ids[min(i, n-1)]))
+		where, args, err := sqlx.In(where, args...)
+		if err != nil {
+			return fmt.Errorf("list %d ids: %w", size, err)
 		}
-		if c.text != "" {
-			c.text += " AND "
-		}
-		if err := s.rowsOf(ctx, t, c.text+column+" IN ("+strings.Join(marks, ", ")+")", each, c.args...); err != nil {
+		if err := s.rowsOf(ctx, t, sqlx.Rebind(sqlx.DOLLAR, where), each, args...); err != nil {
 			return err
 		}
 		ids = ids[n:]

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"curfew/revoke"
 )
 
@@ -38,7 +40,7 @@ type Store struct {
 	clock  revoke.ProcessClock
 	lock   *serverLock
 	queue  *queue
-	reads  *sql.DB
+	reads  *sqlx.DB
 	writes *sql.DB
 
 	deciding chan *writer // the writers of groups
