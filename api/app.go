@@ -65,6 +65,7 @@ type Config struct {
 	Cookie         string                  // in which forward-auth finds the session token; "session" when empty
 	TrustedProxies []netip.Prefix          // whose X-Forwarded-For is believed
 	Logout         Logout                  // "session" when empty
+	Approvals      int                     // 2: an order for many waits for a second person, and none can sign in yet
 	TLS            *tls.Config             // nil: plain HTTP, a proxy or loopback carries TLS
 	ReadTimeout    time.Duration           // for a whole request; 10 s when zero
 	Retried        func()                  // told when deliveries were made due again; may be nil

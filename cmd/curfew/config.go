@@ -21,7 +21,7 @@ type Config struct {
 	Targets        map[string]*targetSettings `yaml:"targets" example:"{portal: {type: webhook, url: https://portal.example.edu/logout, secret: \"${PORTAL_HOOK}\"}}" help:"systems in which Curfew revokes, by name"`
 	Brake          brakeSettings              `yaml:"brake" example:"off, or {users: 50, percent: 20}" help:"when a flood of revocations is held, or off" planned:"the brake"`
 	BreakGlass     []breakGlass               `yaml:"break_glass" example:"[{iss: https://id.example.edu, sub: root}]" help:"people whom only an admin blocks"`
-	Approvals      int                        `yaml:"approvals" example:"1" help:"how many people a revocation of many takes" planned:"a second person's approval"`
+	Approvals      int                        `yaml:"approvals" example:"1" help:"how many people a revocation of many takes" planned:"a second person's approval; until then 2 refuses orders for many"`
 	Logout         string                     `yaml:"logout" example:"session" oneof:"session everywhere" help:"what an application's own log-out ends"`
 	ForwardAuth    forwardAuth                `yaml:"forward_auth" example:"{cookie: session}" help:"how /verify finds the session token"`
 	SignIn         signIn                     `yaml:"sign_in" example:"{issuer: https://id.example.edu, client_id: curfew, client_secret: \"${CURFEW_OIDC}\"}" help:"OpenID Connect for the console" planned:"the console"`

@@ -122,7 +122,7 @@ func (s *server) wire(l *Loaded) error {
 	s.app, err = api.New(api.Config{
 		Service: s.service, Store: s.store, Tokens: tokens, SCIM: directory, Hooks: hooks,
 		HookBody: hooks.MaxBody,
-		Cookie:   string(l.ForwardAuth.Cookie), TrustedProxies: l.proxies(), Logout: api.Logout(l.Logout), TLS: secure,
+		Cookie:   string(l.ForwardAuth.Cookie), TrustedProxies: l.proxies(), Logout: api.Logout(l.Logout), Approvals: l.Approvals, TLS: secure,
 		Retried: s.wake, Clock: s.store.Clock(), Log: s.log, Version: thisVersion().Version,
 	})
 	return err
