@@ -54,20 +54,17 @@ type block struct {
 	Until     string `json:"until"`
 }
 
-// ended says whether and how a block ended, given whether anything keeps the person out. What an admin lifts ends every
-// block of before at once and stands in none of them.
-func (b *block) ended(blocked bool) string {
+// ended says whether and when a block ends. One that was set anew stands, whatever lifted it before.
+func (b *block) ended() string {
 	set, _ := time.Parse(time.RFC3339, b.BlockedAt)
 	lifted, _ := time.Parse(time.RFC3339, b.LiftedAt)
 	switch {
 	case lifted.After(set):
 		return "lifted " + b.LiftedAt
-	case !blocked:
-		return "stands no more"
 	case b.Until != "":
 		return "until " + b.Until
 	default:
-		return "not lifted by it"
+		return "not lifted"
 	}
 }
 
@@ -208,7 +205,7 @@ func (sh *shell) showPerson(p *person) error {
 		_, _ = fmt.Fprintf(table, "one person with\t%s\n", m)
 	}
 	for _, b := range p.Blocks {
-		_, _ = fmt.Fprintf(table, "block by %s\tset %s, %s\n", plainText(b.Authority), b.BlockedAt, b.ended(p.Blocked))
+		_, _ = fmt.Fprintf(table, "block by %s\tset %s, %s\n", plainText(b.Authority), b.BlockedAt, b.ended())
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
