@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -105,5 +107,36 @@ func (p program) orders(t *testing.T, folder, database string) {
 	})
 	if a := r.register(sally, "browser"); a.status != http.StatusForbidden {
 		t.Errorf("sign-in while blocked: got %d %s, want 403", a.status, a.body)
+	}
+}
+
+// Where counting takes longer than anybody waits, the order can still be given: by the name of what ends.
+func TestAnEmergencyDoesNotWaitForItsCount(t *testing.T) {
+	t.Parallel()
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that nobody waits any more
+		<-r.Context().Done()
+	}))
+	t.Cleanup(slow.Close)
+	for _, c := range []struct {
+		o     order
+		typed string
+		good  bool
+	}{
+		{order{Scope: "everyone"}, "everyone\n", true},
+		{order{Scope: "everyone"}, "0\n", false},
+		{order{Scope: "app", App: "portal"}, "portal\n", true},
+		{order{Scope: "kind", Kind: "mobile"}, "everyone\n", false},
+	} {
+		var errs bytes.Buffer
+		r := &remote{base: slow.URL, client: &http.Client{Timeout: 50 * time.Millisecond}}
+		err := (&shell{in: strings.NewReader(c.typed), err: &errs}).confirmCount(t.Context(), r, c.o)
+		if (err == nil) != c.good || !strings.Contains(errs.String(), "not counted in time") {
+			t.Errorf("%+v, typed %q: got %v after %q", c.o, c.typed, err, &errs)
+		}
+	}
+	gone := &remote{base: "http://127.0.0.1:1", client: &http.Client{}}
+	if err := (&shell{in: strings.NewReader("everyone\n"), err: io.Discard}).confirmCount(t.Context(), gone, order{Scope: "everyone"}); err == nil {
+		t.Error("a server that is not there let the order through")
 	}
 }

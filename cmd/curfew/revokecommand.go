@@ -2,9 +2,12 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/mail"
 	"slices"
@@ -149,11 +152,16 @@ func (o *order) flag() string {
 
 // confirmCount shows a person at the terminal how many sessions would end, and has the number typed. The order that
 // follows does not name it: where people sign in all the time it is another one by then, and an order in an emergency
-// must not fail for that.
+// must not fail for that. Nor must it fail where so many sessions are there that counting them takes too long.
 func (sh *shell) confirmCount(ctx context.Context, r *remote, o order) error {
 	o.DryRun = true
 	var would ordered
-	if _, err := r.call(ctx, http.MethodPost, "/v1/revocations", nil, o, &would); err != nil {
+	_, err := r.call(ctx, http.MethodPost, "/v1/revocations", nil, o, &would)
+	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
+		word := cmp.Or(o.Kind, o.App, "everyone")
+		return sh.confirm(ctx, fmt.Sprintf("%s ends so many sessions that they were not counted in time. Type %s to go on: ", o.flag(), word), word)
+	}
+	if err != nil {
 		return err
 	}
 	if would.Covers == nil {
