@@ -62,6 +62,8 @@ type Config struct {
 	SCIM           http.Handler            // below /scim; it finds its source in the context; nil: not there
 	Hooks          http.Handler            // below /hooks; nil: not there
 	HookBody       func(path string) int64 // how large a body may be that comes to a path below /hooks; nil: 1 MiB
+	Metrics        http.Handler            // at /metrics; nil: not there
+	MetricsOpen    bool                    // /metrics asks nobody for a token
 	Cookie         string                  // in which forward-auth finds the session token; "session" when empty
 	TrustedProxies []netip.Prefix          // whose X-Forwarded-For is believed
 	Logout         Logout                  // "session" when empty
@@ -184,6 +186,15 @@ func (a *App) routes() {
 				return errUnauthenticated
 			}
 			return scim(c)
+		})
+	}
+	if a.cfg.Metrics != nil {
+		metrics := a.mount(a.cfg.Metrics, false)
+		a.fiber.Get("/metrics", func(c *fiber.Ctx) error {
+			if callerOf(c.Context()) == nil && !a.cfg.MetricsOpen {
+				return errUnauthenticated
+			}
+			return metrics(c)
 		})
 	}
 	if a.cfg.Hooks != nil {

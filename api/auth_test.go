@@ -17,6 +17,7 @@ func guarded() map[string][]string {
 	ofV1 := []string{"portal", "library", "gateway", "soc", "ops", "edge"}
 	admin := []string{"ops"}
 	sessions := []string{"portal", "library", "ops"}
+	metering := []string{"ops", "meter"}
 	asking := []string{"portal", "library", "gateway", "ops"}
 	return map[string][]string{
 		"/scim": {"directory"}, "/scim/v2/Users": {"directory"}, "/scim/v2/nothing": {"directory"}, "/SCIM/v2/Users": {"directory"},
@@ -31,6 +32,7 @@ func guarded() map[string][]string {
 		"/oauth2": asking, "/oauth2/introspect": asking, "/oauth2/revoke": sessions, "/oauth2/token": asking,
 		"/healthz/../v1/users": ofV1, "/%76%31/users": ofV1, "/v1/%75sers": ofV1, "/scim/../healthz": {"directory"}, "/v1/sessions/..%2f..%2fhealthz": sessions,
 		"/verify/../v1/users": ofV1, "/hooks/x/../../scim/v2/Users": {"directory"},
+		"/metrics": metering, "/metrics/": metering, "/metrics/x": metering, "/METRICS": metering, "/%6detrics": metering, "/healthz/../metrics": metering,
 	}
 }
 

@@ -67,7 +67,7 @@ func start(tb testing.TB, change ...func(*api.Config)) *bundle {
 	cfg := api.Config{
 		Service: service, Store: store, Tokens: tokens(), Clock: store.Clock(), Log: log, Version: "test",
 		SCIM:  http.HandlerFunc(echo),
-		Hooks: http.HandlerFunc(echo),
+		Hooks: http.HandlerFunc(echo), Metrics: http.HandlerFunc(echo),
 	}
 	for _, f := range change {
 		f(&cfg)

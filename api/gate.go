@@ -24,9 +24,12 @@ const (
 	doorOAuth
 	doorHooks
 	doorVerify
+	doorMetrics
 )
 
-func (d door) guarded() bool { return d == doorSCIM || d == doorV1 || d == doorOAuth }
+func (d door) guarded() bool {
+	return d == doorSCIM || d == doorV1 || d == doorOAuth || d == doorMetrics
+}
 
 // doorOf tells by the path's first segment, in any letter case.
 func doorOf(path []byte) door {
@@ -45,6 +48,8 @@ func doorOf(path []byte) door {
 		return doorVerify
 	case is("/hooks"):
 		return doorHooks
+	case is("/metrics"):
+		return doorMetrics
 	default:
 		return doorOpen
 	}
@@ -187,7 +192,7 @@ func (a *App) serve(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	d, strange := doors(ctx.URI())
-	if d.guarded() {
+	if d.guarded() && (d != doorMetrics || !a.cfg.MetricsOpen) {
 		if err := a.judge(ctx, d); err != nil {
 			a.fail(ctx, err)
 			return

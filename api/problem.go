@@ -146,7 +146,7 @@ func (a *App) failAt(ctx *fasthttp.RequestCtx, d door, err error) {
 		render(ctx, "application/scim+json", scimError(p))
 	case doorOAuth:
 		render(ctx, "application/json", oauthError(p))
-	case doorOpen, doorV1, doorHooks, doorVerify:
+	case doorOpen, doorV1, doorHooks, doorVerify, doorMetrics:
 		render(ctx, "application/problem+json", problemView{"/problems/" + p.word, p.title, p.status, p.detail, p.errors})
 	}
 }

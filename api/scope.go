@@ -48,6 +48,8 @@ func (a *App) needed(d door, path []byte) scopes {
 	switch {
 	case d == doorSCIM:
 		return scopeSCIM
+	case d == doorMetrics:
+		return scopeMetrics
 	case string(path) == introspectPath:
 		return scopeSessions | scopeCheck
 	}

@@ -33,7 +33,7 @@ type Config struct {
 	TLS            tlsSettings                `yaml:"tls" example:"{cert: /etc/curfew/tls.crt, key: /etc/curfew/tls.key}" help:"certificate and key, where no proxy does it"`
 	TrustedProxies []network                  `yaml:"trusted_proxies" example:"[10.0.0.0/8]" help:"proxies whose X-Forwarded-For is believed"`
 	Log            logSettings                `yaml:"log" example:"{format: json, level: info}" help:"what is logged, on standard error"`
-	Metrics        metricsSettings            `yaml:"metrics" example:"{open: false}" help:"who may read /metrics" planned:"/metrics"`
+	Metrics        metricsSettings            `yaml:"metrics" example:"{open: false}" help:"who may read /metrics"`
 }
 
 type tokenSettings struct {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"curfew/api"
+	"curfew/internal/metrics"
 	"curfew/internal/outbound"
 	"curfew/revoke"
 	"curfew/scim"
@@ -29,6 +31,7 @@ import (
 // server is the whole program as a value: opened, then run, then closed.
 type server struct {
 	log        *slog.Logger
+	metrics    *metrics.Metrics
 	listener   net.Listener
 	store      *store.Store
 	service    *revoke.Service
@@ -71,7 +74,21 @@ func openServer(ctx context.Context, l *Loaded, log *slog.Logger) (_ *server, er
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	if s.service, err = revoke.New(revoke.Config{Store: s.store, Targets: l.targetNames(), Log: log}); err != nil {
+	version := thisVersion()
+	if s.metrics, err = metrics.New(metrics.Config{
+		Sources: l.sourceNames(), Targets: l.systemNames(), Version: version.Version, Commit: version.Commit,
+		Ready: func() error {
+			if known := service.Load(); known != nil {
+				return known.Ready()
+			}
+			return revoke.ErrNotFresh
+		},
+	}); err != nil {
+		return nil, err
+	}
+	if s.service, err = revoke.New(revoke.Config{
+		Store: s.store, Targets: l.targetNames(), Observer: s.metrics, Log: log,
+	}); err != nil {
 		return nil, err
 	}
 	service.Store(s.service)
@@ -97,17 +114,19 @@ func (s *server) wire(l *Loaded) error {
 	}
 	var err error
 	if s.dispatcher, err = revoke.NewDispatcher(revoke.DispatcherConfig{
-		Queue: s.store, Clock: s.store.Clock(), Targets: systems, Owed: s.owed, Log: s.log,
+		Queue: s.store, Clock: s.store.Clock(), Targets: systems, Owed: s.owed, Observer: s.metrics, Log: s.log,
 	}); err != nil {
 		return err
 	}
 	directory, err := scim.New(scim.Config{
-		Service: s.service, Store: s.store, Clock: s.store.Clock(), PublicURL: s.publicURL, Log: s.log,
+		Service: s.service, Store: s.store, Clock: s.store.Clock(), PublicURL: s.publicURL, Observer: s.metrics, Log: s.log,
 	})
 	if err != nil {
 		return err
 	}
-	hooks, err := webhooks.New(webhooks.Config{Sources: l.senders(), Inbox: s.service, Clock: s.store.Clock(), Log: s.log})
+	hooks, err := webhooks.New(webhooks.Config{
+		Sources: l.senders(), Inbox: s.service, Clock: s.store.Clock(), Observer: s.metrics, Log: s.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -121,9 +140,9 @@ func (s *server) wire(l *Loaded) error {
 	}
 	s.app, err = api.New(api.Config{
 		Service: s.service, Store: s.store, Tokens: tokens, SCIM: directory, Hooks: hooks,
-		HookBody: hooks.MaxBody,
-		Cookie:   string(l.ForwardAuth.Cookie), TrustedProxies: l.proxies(), Logout: api.Logout(l.Logout), Approvals: l.Approvals, TLS: secure,
-		Retried: s.wake, Clock: s.store.Clock(), Log: s.log, Version: thisVersion().Version,
+		HookBody: hooks.MaxBody, Metrics: s.metrics.Handler(), MetricsOpen: l.Metrics.Open,
+		Cookie: string(l.ForwardAuth.Cookie), TrustedProxies: l.proxies(), Logout: api.Logout(l.Logout), Approvals: l.Approvals, TLS: secure,
+		Retried: s.wake, Clock: s.store.Clock(), Observer: s.metrics, Log: s.log, Version: thisVersion().Version,
 	})
 	return err
 }
@@ -204,6 +223,24 @@ func (l *Loaded) targetNames() []revoke.TargetName {
 		}
 	}
 	slices.SortFunc(out, func(a, b revoke.TargetName) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// systemNames is what can be called.
+func (l *Loaded) systemNames() []string {
+	var out []string
+	for _, t := range l.targetNames() {
+		out = append(out, t.Name)
+	}
+	return out
+}
+
+// sourceNames is who can be counted by name: senders, and those who call with a token.
+func (l *Loaded) sourceNames() []string {
+	out := slices.Collect(maps.Keys(l.Sources))
+	for _, t := range l.Tokens {
+		out = append(out, string(t.Name))
+	}
 	return out
 }
 
