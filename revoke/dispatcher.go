@@ -102,6 +102,7 @@ func (w *worker) run(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			w.Log.Warn("deliveries cannot be read", "target_id", w.name, "err", err)
 		}
+		more := len(owed) == free
 		for _, o := range owed {
 			free--
 			go func() {
@@ -109,7 +110,7 @@ func (w *worker) run(ctx context.Context) {
 				ended <- struct{}{}
 			}()
 		}
-		if len(owed) == 0 && w.wait(ctx, now, ended) {
+		if !more && w.wait(ctx, now, ended) {
 			free++
 		}
 	}
@@ -122,8 +123,8 @@ func (w *worker) run(ctx context.Context) {
 // wait returns when something may be due, or when a call has ended, which it reports.
 func (w *worker) wait(ctx context.Context, now Instant, ended <-chan struct{}) bool {
 	pause := poll
-	if due, err := w.Queue.NextDue(ctx, w.name); err == nil && due != 0 {
-		pause = min(pause, max(due.Sub(now), time.Millisecond))
+	if due, err := w.Queue.NextDue(ctx, w.name); err == nil && due > now {
+		pause = min(pause, due.Sub(now)) // what is due already belongs to somebody whose call is under way: its end wakes us
 	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()

@@ -40,15 +40,14 @@ func NameID(parts ...string) ID {
 // ParseID reads the form that String writes, in either letter case.
 func ParseID(text string) (ID, error) {
 	var id ID
-	bad := fmt.Errorf("%q is not an id: %w", text, ErrNotFound)
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
-		return ID{}, bad
+		return ID{}, fmt.Errorf("%q is not an id: %w", text, ErrNotFound)
 	}
 	at := 0
-	for _, part := range []string{text[:8], text[9:13], text[14:18], text[19:23], text[24:]} {
+	for _, part := range [...]string{text[:8], text[9:13], text[14:18], text[19:23], text[24:]} {
 		n, err := hex.Decode(id[at:], []byte(part))
 		if err != nil {
-			return ID{}, bad
+			return ID{}, fmt.Errorf("%q is not an id: %w", text, ErrNotFound)
 		}
 		at += n
 	}
