@@ -108,6 +108,7 @@ func (p program) story(t *testing.T, folder, database string) {
 		t.Errorf("an operator's revocation: got %d %s, want 201", ended.status, ended.body)
 	}
 	all(false, "after an operator ended the mobile ones")
+	r.counted(t, alive, again)
 
 	if err := r.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
@@ -131,6 +132,31 @@ func (p program) story(t *testing.T, folder, database string) {
 	for _, secret := range []string{directoryToken, portalToken, gatewayToken, opsToken, oktaSecret, portalHook, alive, again, sally} {
 		if strings.Contains(r.log.String(), secret) {
 			t.Error("the log shows a secret, or an e-mail address")
+		}
+	}
+}
+
+// counted: the page for Prometheus tells what the core and the dispatcher did, and no secret or person.
+func (r *running) counted(t *testing.T, tokens ...string) {
+	t.Helper()
+	if a := r.get("/metrics", "Bearer "+portalToken); a.status != http.StatusForbidden {
+		t.Errorf("/metrics with scope sessions: got %d, want 403", a.status)
+	}
+	var page string
+	eventually(t, "a call of the target is counted", func() bool {
+		page = string(r.get("/metrics", "Bearer "+opsToken).body)
+		return strings.Contains(page, `curfew_attempt_seconds_count{target="portal"} `)
+	})
+	for _, want := range []string{
+		`curfew_signals_total{signal="suspended",source="okta",state="decided"} 1`, `curfew_refused_total{source="okta",why="mismatch"} 1`,
+	} {
+		if !strings.Contains(page, want+"\n") {
+			t.Errorf("/metrics lacks %s:\n%s", want, page)
+		}
+	}
+	for _, secret := range append([]string{directoryToken, portalToken, gatewayToken, opsToken, oktaSecret, portalHook, sally}, tokens...) {
+		if strings.Contains(page, secret) {
+			t.Error("/metrics shows a secret, or an e-mail address")
 		}
 	}
 }
