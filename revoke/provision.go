@@ -135,6 +135,7 @@ func (s *Service) DeactivateRefusedCreation(ctx context.Context, actor Actor, sr
 func (s *Service) provision(ctx context.Context, actor Actor, src Source, need Need, run func(*decision) (Provisioned, error)) (Provisioned, error) {
 	var out Provisioned
 	src.Learns = true
+	start := s.store.Clock().Now()
 	err := s.decide(ctx, need, func(f *Facts) (Effects, error) {
 		d := newDecision(f, input{source: src, actor: actor, request: RequestIDFrom(ctx), targets: s.targets})
 		var err error
@@ -153,6 +154,9 @@ func (s *Service) provision(ctx context.Context, actor Actor, src Source, need N
 		return Provisioned{}, err
 	}
 	s.raise(src, out.Outcome)
+	for _, kind := range out.Signals {
+		s.observer.Received(src.Name, kind, out.State, s.store.Clock().Now().Sub(start))
+	}
 	return out, nil
 }
 

@@ -6,8 +6,10 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"curfew/revoke"
+	"curfew/revoke/revoketest"
 )
 
 var directory = revoke.Source{Name: "okta-scim", Org: "main", Authority: "okta-scim", IDs: "okta", Type: "scim"}
@@ -231,5 +233,32 @@ func TestSplit(t *testing.T) {
 	signal(t, s, oktaSource, revoke.Signal{Kind: revoke.Suspended, Subject: by("sally@example.edu")})
 	if _, err := s.Register(t.Context(), portalApp, revoke.Registration{Subject: revoke.Subject{{Namespace: revoke.NamespacePhone, Value: "+44201234"}}, App: "portal", Kind: revoke.Mobile}); err != nil {
 		t.Errorf("the other side after a suspension of one: %v", err)
+	}
+}
+
+// counted keeps what an Observer was told.
+type counted struct {
+	revoke.Unobserved
+	mu    sync.Mutex
+	kinds []revoke.SignalKind
+}
+
+func (c *counted) Received(_ string, kind revoke.SignalKind, _ revoke.EventState, _ time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kinds = append(c.kinds, kind)
+}
+
+func TestDirectorysSignalsAreCounted(t *testing.T) {
+	t.Parallel()
+	seen := &counted{}
+	s, err := revoke.New(revoke.Config{Store: revoketest.NewMemory(), Observer: seen, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := provisioned(t, s, draft("sally@example.edu", "00u1", true))
+	updated(t, s, p.Resource.ID, draft("sally@example.edu", "00u1", false))
+	if !slices.Equal(seen.kinds, []revoke.SignalKind{revoke.Deactivated}) {
+		t.Errorf("counted %v, want the deactivation", seen.kinds)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"curfew/internal/outbound"
 	"curfew/revoke"
@@ -23,6 +24,9 @@ type remoteFlags struct {
 	TokenFile string `placeholder:"FILE" help:"A file with the token for it; else CURFEW_TOKEN, else the configuration's first admin token."`
 }
 
+// countPatience outlasts the server's own limit for counting what an order would end.
+const countPatience = 70 * time.Second
+
 // remote is a running server, as the commands speak to it.
 type remote struct {
 	base   string
@@ -33,7 +37,7 @@ type remote struct {
 // remote finds server and token.
 func (sh *shell) remote() (*remote, error) {
 	f := sh.remoteFlags
-	r := &remote{base: strings.TrimSuffix(f.Server, "/"), client: outbound.NewMaker(outbound.Config{Version: thisVersion().Version}).Configured()}
+	r := &remote{base: strings.TrimSuffix(f.Server, "/"), client: outbound.NewMaker(outbound.Config{Version: thisVersion().Version, Patience: countPatience}).Configured()}
 	if f.TokenFile != "" {
 		text, err := os.ReadFile(f.TokenFile)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -16,6 +17,10 @@ import (
 
 	"curfew/store"
 )
+
+// collectAt lets the heap grow to five times what lives before it is collected: what lives is small, and at Go's own 100 the
+// collector runs all the time. An operator's GOGC is obeyed.
+const collectAt = 400
 
 type serveCommand struct {
 	kong.Plugins
@@ -46,6 +51,9 @@ func (serveCommand) Run(ctx context.Context, sh *shell, flags *settingFlags) err
 	}
 	if len(loaded.Tokens) == 0 {
 		log.Warn("configuration", "about", "no tokens are configured: nobody can register a session or ask; `curfew token NAME --scope S` makes one")
+	}
+	if _, set := sh.lookup("GOGC"); !set {
+		debug.SetGCPercent(collectAt)
 	}
 	s, err := openServer(ctx, loaded, log)
 	if err != nil {

@@ -33,13 +33,19 @@ type Config struct {
 	Version  string         // of Curfew, for the User-Agent
 	Roots    *x509.CertPool // who may vouch for a server; nil: the system's
 	Resolver *net.Resolver  // nil: the system's
+	Patience time.Duration  // how long an answer may take to begin, where 10 s are too short; zero: 10 s
 }
 
 // Maker makes clients. It is safe for concurrent use.
 type Maker struct{ cfg Config }
 
 // NewMaker returns a Maker.
-func NewMaker(cfg Config) *Maker { return &Maker{cfg} }
+func NewMaker(cfg Config) *Maker {
+	if cfg.Patience == 0 {
+		cfg.Patience = answerWithin
+	}
+	return &Maker{cfg}
+}
 
 // Configured returns a client for addresses that stand in the configuration and passed [ParseAddress]: they are called
 // as they stand, private networks included. It has connections of its own; close them with CloseIdleConnections.
@@ -55,7 +61,7 @@ func (m *Maker) Guarded() *http.Client {
 
 func (m *Maker) client(dialer *net.Dialer, guarded bool) *http.Client {
 	return &http.Client{
-		Timeout: callWithin,
+		Timeout: m.cfg.Patience + callWithin - answerWithin,
 		// A redirect would carry the message, and its proof, to an address that nobody configured.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &transport{
@@ -66,7 +72,7 @@ func (m *Maker) client(dialer *net.Dialer, guarded bool) *http.Client {
 				DialContext:            dialer.DialContext,
 				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: m.cfg.Roots},
 				TLSHandshakeTimeout:    shakeWithin,
-				ResponseHeaderTimeout:  answerWithin,
+				ResponseHeaderTimeout:  m.cfg.Patience,
 				IdleConnTimeout:        90 * time.Second,
 				MaxIdleConnsPerHost:    8,
 				MaxResponseHeaderBytes: maxHeader,
