@@ -236,16 +236,6 @@ func (a *App) Serve(ln net.Listener) error {
 	return nil
 }
 
-// Listen answers on a TCP address until [App.Shutdown].
-func (a *App) Listen(ctx context.Context, address string) error {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", address)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w", address, err)
-	}
-	return a.Serve(ln)
-}
-
 // Shutdown takes no new connection and waits until what is under way was answered, or ctx ends.
 func (a *App) Shutdown(ctx context.Context) error {
 	a.closed.Store(true)
