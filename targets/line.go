@@ -46,6 +46,9 @@ func (d Deps) Line(c Common) *Line {
 // name the target, an [outbound.Failure] below where the call was made; [revoke.RetryAfter] where it was not made
 // because its turn comes late. What the status means is for [Line.Fate] to say.
 func (l *Line) Do(ctx context.Context, r *http.Request, limit int) (outbound.Answer, error) {
+	if ctx.Err() != nil { // a select would choose by chance between a free slot and the end
+		return outbound.Answer{}, fmt.Errorf("target %s: no call was made, its time was over before: %w", l.target, ctx.Err())
+	}
 	select {
 	case l.slots <- struct{}{}:
 		defer func() { <-l.slots }()
