@@ -88,15 +88,21 @@ const (
 	askTimeout    = 5 * time.Second
 )
 
-// App is the HTTP server. It is made by [New] and serves until Shutdown.
+// App is the HTTP server. It is made by [New] and serves until Shutdown; [App.Replace] lets other settings answer.
 type App struct {
-	cfg      Config
-	fiber    *fiber.App
-	route    fasthttp.RequestHandler
-	tokens   []token
-	rules    []rule
+	cfg    Config
+	fiber  *fiber.App
+	route  fasthttp.RequestHandler
+	tokens []token
+	rules  []rule
+	valid  *validator.Validate
+	*lasting
+}
+
+// lasting is what outlives [App.Replace].
+type lasting struct {
+	answers  atomic.Pointer[App] // who does, since the last Replace
 	refusals *refusals
-	valid    *validator.Validate
 	chunked  sync.Map // *fasthttp.RequestHeader to door, for bodies of unknown length: see headerReceived
 	counts   counts
 	closed   atomic.Bool
@@ -104,6 +110,33 @@ type App struct {
 
 // New checks cfg and builds the application. It opens nothing.
 func New(cfg Config) (*App, error) {
+	a, err := newApp(cfg, &lasting{})
+	if err != nil {
+		return nil, err
+	}
+	a.refusals = newRefusals(cfg.Clock)
+	a.answers.Store(a)
+	server := a.fiber.Server()
+	server.Handler = func(ctx *fasthttp.RequestCtx) { a.answers.Load().serve(ctx) }
+	server.HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig { return a.answers.Load().headerReceived(h) }
+	server.ErrorHandler = a.unreadable
+	server.CloseOnShutdown = true
+	return a, nil
+}
+
+// Replace lets what cfg says answer from now on. A request that was let in before finishes as it began; one whose body is
+// still being sent is judged by the new settings. TLS and ReadTimeout stay those of [New]. On an error nothing has changed.
+// It is safe while the App serves.
+func (a *App) Replace(cfg Config) error {
+	next, err := newApp(cfg, a.lasting)
+	if err != nil {
+		return err
+	}
+	a.answers.Store(next)
+	return nil
+}
+
+func newApp(cfg Config, lasting *lasting) (*App, error) {
 	if cfg.Service == nil || cfg.Store == nil || cfg.Clock == nil || cfg.Log == nil {
 		return nil, errors.New("api.New: Service, Store, Clock and Log are needed")
 	}
@@ -127,7 +160,7 @@ func New(cfg Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg, tokens: tokens, refusals: newRefusals(cfg.Clock), valid: newValidator()}
+	a := &App{cfg: cfg, tokens: tokens, valid: newValidator(), lasting: lasting}
 	a.fiber = fiber.New(fiber.Config{
 		// Fiber's strings otherwise point into buffers of the next request; ours end up in maps and in the store.
 		Immutable:                    true,
@@ -143,11 +176,6 @@ func New(cfg Config) (*App, error) {
 	})
 	a.routes()
 	a.route = a.fiber.Handler()
-	server := a.fiber.Server()
-	server.Handler = a.serve
-	server.HeaderReceived = a.headerReceived
-	server.ErrorHandler = a.unreadable
-	server.CloseOnShutdown = true
 	return a, nil
 }
 
