@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,9 +32,7 @@ type Config struct {
 // Metrics is a [revoke.Observer] and the page that shows what it counted. Safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
-	sources  words
-	callers  words // sources, and the doors that refuse whom they cannot name
-	targets  words
+	names    atomic.Pointer[names]
 	signals  words
 	states   words
 	outcomes words
@@ -44,6 +43,13 @@ type Metrics struct {
 	refused    *prometheus.CounterVec
 	attempts   *prometheus.CounterVec
 	attempting *prometheus.HistogramVec
+}
+
+// names are the labels that the settings choose.
+type names struct {
+	sources words
+	callers words // sources, and the doors that refuse whom they cannot name
+	targets words
 }
 
 var _ revoke.Observer = (*Metrics)(nil)
@@ -58,8 +64,7 @@ func New(cfg Config) (*Metrics, error) {
 	}
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		sources:  wordsOf(cfg.Sources), callers: wordsOf(cfg.Sources, doors), targets: wordsOf(cfg.Targets),
-		signals: wordsOf(revoke.SignalKinds()), states: wordsOf(states), outcomes: wordsOf(outcomes), whys: wordsOf(whys),
+		signals:  wordsOf(revoke.SignalKinds()), states: wordsOf(states), outcomes: wordsOf(outcomes), whys: wordsOf(whys),
 		received: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "curfew_signals_total", Help: "Signals committed, by what became of their event.",
 		}, []string{"source", "signal", "state"}),
@@ -99,29 +104,37 @@ func New(cfg Config) (*Metrics, error) {
 			return nil, err
 		}
 	}
-	for _, target := range cfg.Targets { // a rate needs the 0 before the first failure
-		for _, outcome := range outcomes {
-			m.attempts.WithLabelValues(m.targets.known(target), m.outcomes.known(outcome))
+	m.Follow(cfg.Sources, cfg.Targets)
+	return m, nil
+}
+
+// Follow lets sources and targets of these names be counted from now on, and others as "other". What was counted before
+// stays on the page.
+func (m *Metrics) Follow(sources, targets []string) {
+	n := &names{sources: wordsOf(sources), callers: wordsOf(sources, doors), targets: wordsOf(targets)}
+	for _, target := range n.targets { // a rate needs the 0 before the first failure
+		for _, outcome := range m.outcomes {
+			m.attempts.WithLabelValues(target, outcome)
 		}
 	}
-	return m, nil
+	m.names.Store(n)
 }
 
 // Received counts a committed signal.
 func (m *Metrics) Received(source string, signal revoke.SignalKind, state revoke.EventState, took time.Duration) {
-	source = m.sources.known(source)
+	source = m.names.Load().sources.known(source)
 	m.received.WithLabelValues(source, m.signals.known(string(signal)), m.states.known(string(state))).Inc()
 	m.receiving.WithLabelValues(source).Observe(max(took, 0).Seconds())
 }
 
 // Refused counts a refused request.
 func (m *Metrics) Refused(source, why string) {
-	m.refused.WithLabelValues(m.callers.known(source), m.whys.known(why)).Inc()
+	m.refused.WithLabelValues(m.names.Load().callers.known(source), m.whys.known(why)).Inc()
 }
 
 // Attempted counts a call of a target.
 func (m *Metrics) Attempted(target, outcome string, took time.Duration) {
-	target = m.targets.known(target)
+	target = m.names.Load().targets.known(target)
 	m.attempts.WithLabelValues(target, m.outcomes.known(outcome)).Inc()
 	m.attempting.WithLabelValues(target).Observe(max(took, 0).Seconds())
 }
