@@ -175,8 +175,8 @@ func (a *App) register(ctx context.Context, c *fiber.Ctx, t *token, in registrat
 		IssuedAt: instant(in.IssuedAt), AuthTime: instant(in.AuthTime), ExpiresAt: instant(in.ExpiresAt),
 		Facts: revoke.SessionFacts{DeviceName: in.Device.Name, Platform: in.Device.Platform, IP: in.IP, UserAgent: in.UserAgent},
 	}
-	if names := in.Device.identifiers(); len(names) > 0 {
-		r.Device, r.Facts.DeviceID = names[0], names[0].Value
+	if r.Device = in.Device.identifiers(); len(r.Device) > 0 {
+		r.Facts.DeviceID = r.Device[0].Value
 	}
 	made := ""
 	switch in.Token {

@@ -71,7 +71,7 @@ type cutoffView struct {
 func (a *App) viewUser(p *revoke.Person) (userView, error) {
 	view := userView{
 		ID: p.User.ID, UserName: p.Name(revoke.NamespaceUserName), Email: p.Name(revoke.NamespaceEmail),
-		Spared: p.User.Spared, CreatedAt: p.User.CreatedAt, Members: []revoke.ID{}, Known: []identifierView{},
+		Spared: p.User.Spared(), CreatedAt: p.User.CreatedAt, Members: []revoke.ID{}, Known: []identifierView{},
 	}
 	for _, h := range p.Holdings {
 		view.Known = append(view.Known, identifierView{h.Namespace, h.Value, h.HeldFrom, h.ReleasedAt, h.Authority})

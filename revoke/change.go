@@ -16,9 +16,10 @@ type Change struct {
 
 // Lift is an admin's lift: every block of the user stamped before At is over.
 type Lift struct {
-	User   ID
-	Spared bool // the user is a break-glass person
-	At     Instant
+	User       ID
+	SparedAt   Instant // since when the user is a break-glass person
+	UnsparedAt Instant // since when not any more
+	At         Instant
 }
 
 // End is the end of one registered session by itself.
@@ -43,6 +44,9 @@ type Effects struct {
 	Revocations []Revocation
 	Deliveries  []Delivery
 	Resources   []Resource // written whole
+	Plans       []Plan     // written whole
+	Alarms      []Alarm    // joined with one of the same key that stands, else new
+	Cleared     []AlarmKey // alarms that stand no more, cleared before new ones are raised
 	Audit       []AuditEntry
 }
 
@@ -50,8 +54,8 @@ type Effects struct {
 func (e *Effects) Changes(at Instant) []Change {
 	var out []Change
 	for _, u := range e.Users {
-		if u.LiftedOver != 0 || u.Spared {
-			out = append(out, Change{At: at, Lift: &Lift{User: u.ID, Spared: u.Spared, At: u.LiftedOver}})
+		if u.LiftedOver != 0 || u.SparedAt != 0 {
+			out = append(out, Change{At: at, Lift: &Lift{User: u.ID, SparedAt: u.SparedAt, UnsparedAt: u.UnsparedAt, At: u.LiftedOver}})
 		}
 	}
 	for _, j := range e.Joins {
@@ -74,21 +78,24 @@ func (e *Effects) Changes(at Instant) []Change {
 func Merge(group ...Effects) Effects {
 	var out Effects
 	for _, e := range group {
-		out.Users = fold(out.Users, e.Users, func(u User) ID { return u.ID }, func(a, b User) User {
-			a.Spared, a.LiftedOver = a.Spared || b.Spared, max(a.LiftedOver, b.LiftedOver)
-			return a
-		})
+		out.Users = fold(out.Users, e.Users, func(u User) ID { return u.ID }, User.join)
 		out.Holdings = fold(out.Holdings, e.Holdings, Holding.key, Holding.join)
 		out.Joins = fold(out.Joins, e.Joins, Join.key, Join.join)
 		out.Blocks = fold(out.Blocks, e.Blocks, func(b Block) BlockKey { return b.BlockKey }, Block.Join)
 		out.Cutoffs = fold(out.Cutoffs, e.Cutoffs, func(c Cutoff) Scope { return c.Scope }, Cutoff.Join)
-		out.Devices = fold(out.Devices, e.Devices, func(d Device) ID { return d.ID }, func(a, _ Device) Device { return a })
+		out.Devices = fold(out.Devices, e.Devices, func(d Device) ID { return d.ID }, Device.join)
 		out.Sessions = append(out.Sessions, e.Sessions...)
 		out.Ends = fold(out.Ends, e.Ends, func(end End) ID { return end.Session }, func(a, _ End) End { return a })
 		out.Events = append(out.Events, e.Events...)
 		out.Revocations = append(out.Revocations, e.Revocations...)
 		out.Deliveries = append(out.Deliveries, e.Deliveries...)
 		out.Resources = fold(out.Resources, e.Resources, func(r Resource) ID { return r.ID }, func(_, b Resource) Resource { return b })
+		out.Plans = fold(out.Plans, e.Plans, func(p Plan) PlanKey { return p.PlanKey }, func(_, b Plan) Plan { return b })
+		for _, key := range e.Cleared {
+			out.Alarms = slices.DeleteFunc(slices.Clone(out.Alarms), func(a Alarm) bool { return a.AlarmKey == key })
+		}
+		out.Alarms = fold(out.Alarms, e.Alarms, func(a Alarm) AlarmKey { return a.AlarmKey }, Alarm.Join)
+		out.Cleared = append(out.Cleared, e.Cleared...)
 		out.Audit = append(out.Audit, e.Audit...)
 	}
 	return out

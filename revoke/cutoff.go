@@ -27,7 +27,8 @@ type Scope struct {
 	Key    string // the session kind, the app, or for a session [SessionKey]
 }
 
-// SessionKey is the Key of a session scope: the app's name and its id for a session that nobody registered yet.
+// SessionKey is the Key of a session scope: the app's name and its id for a session that nobody registered yet, or no app and
+// the provider's session id.
 func SessionKey(app, clientID string) string { return app + "\n" + clientID }
 
 // Cutoff is an instant on a scope. What the scope covers and was born at or before At is over. Both instants only move
@@ -103,18 +104,23 @@ func (b Block) Join(other Block) Block {
 
 // standing returns the block that keeps a person out, out of the rows of all users joined as that person, and
 // whether there is one. Of a source's blocks the later instants of all count; an admin's stands by itself on each user;
-// a row stamped before its own user's LiftedOver is over; a timed one stands until [Service.EndTimed] has lifted it, so that
-// nothing is over by the mere passing of time. A source's block does not stand on a break-glass person.
+// a row stamped before its own user's LiftedOver is over; a timed one stands until [Service.EndDue] has lifted it, so that
+// nothing is over by the mere passing of time. A source's block does not stand on a break-glass person, which one is by any of
+// the users joined as that person.
 func standing(users []*Personal) (Block, bool) {
 	for _, u := range users {
 		for _, b := range u.Blocks {
 			if b.BlockedAt != 0 && b.BlockedAt >= u.LiftedOver && b.BlockedAt >= b.LiftedAt &&
-				(!u.Spared || b.Authority == AdminAuthority) && !liftedElsewhere(b, users) {
+				(b.Authority == AdminAuthority || !spared(users)) && !liftedElsewhere(b, users) {
 				return b, true
 			}
 		}
 	}
 	return Block{}, false
+}
+
+func spared(users []*Personal) bool {
+	return slices.ContainsFunc(users, func(p *Personal) bool { return p.SparedAt > p.UnsparedAt })
 }
 
 func liftedElsewhere(b Block, users []*Personal) bool {

@@ -1,6 +1,8 @@
 package revoke
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 )
@@ -26,11 +28,7 @@ func (in input) need() Need {
 			sig.Session.Org = in.source.Org
 			n.Sessions = append(n.Sessions, sig.Session)
 		}
-		for _, d := range sig.Device {
-			d.Org = in.source.Org
-			n.Devices = append(n.Devices, d)
-			n.NewestOf = append(n.NewestOf, DeviceScope(d.Org, DeviceID(d)))
-		}
+		n.Devices = append(n.Devices, named(in.source.Org, sig.Device)...)
 		if sig.Wide != "" {
 			n.NewestOf = append(n.NewestOf, sig.wideScope(in.source.Org))
 		}
@@ -80,7 +78,7 @@ type decision struct {
 	e       Effects
 	event   Event
 	decided Decided
-	alarm   string
+	alarm   AlarmKind
 	ids     byte
 }
 
@@ -109,9 +107,10 @@ func (d *decision) write(e Effects) {
 // decide is the one place where news becomes consequences.
 func (in input) decide(f *Facts) (Effects, Outcome) {
 	if prior, ok := f.Events[EventKey{in.source.Org, in.source.Authority, in.event.SenderID}]; ok && in.event.SenderID != "" {
-		return Effects{}, Outcome{Event: prior.ID, State: prior.State, Duplicate: true, Decided: prior.Decided}
+		return in.repeated(f, prior)
 	}
 	d := newDecision(f, in)
+	d.decided.Digest = digest(in.event.Signals)
 	counting := slices.ContainsFunc(in.event.Signals, func(s Signal) bool { return s.Counting })
 	before := 0
 	if counting {
@@ -126,18 +125,37 @@ func (in input) decide(f *Facts) (Effects, Outcome) {
 	return d.close()
 }
 
+// repeated answers a duplicate from what was decided then. One that says something else under the same id changes nothing, but
+// a person must hear of it: a sender that numbers badly, or somebody who forges.
+func (in input) repeated(f *Facts, prior Event) (Effects, Outcome) {
+	d := newDecision(f, in)
+	if prior.Decided.Digest != "" && prior.Decided.Digest != digest(in.event.Signals) {
+		d.raise(AlarmSameID, in.source.Name+" used the id of an earlier event for a different one; only the first counts")
+	}
+	return d.e, Outcome{Event: prior.ID, State: prior.State, Duplicate: true, Alarms: d.e.Alarms, Decided: prior.Decided}
+}
+
+// digest tells apart what signals mean, in however many ways they may be written.
+func digest(signals []Signal) string {
+	said, _ := json.Marshal(signals) // plain values always encode
+	sum := sha256.Sum256(said)
+	return hex.EncodeToString(sum[:8])
+}
+
 // close records the event with everything that was decided.
 func (d *decision) close() (Effects, Outcome) {
 	switch {
 	case d.event.State == "":
 		d.event.State = EventIgnored
 	case d.alarm == "" && len(d.event.Signals) == 0 && (d.event.State == EventHeld || d.event.State == EventMalformed):
-		d.alarm = "an item of " + d.in.source.Name + " was kept without effect: " + d.event.Note
+		d.raise(AlarmUnreadable, "an item of "+d.in.source.Name+" was kept without effect: "+d.event.Note)
+	case d.event.State == EventUnknown:
+		d.raise(AlarmUnknownType, d.in.source.Name+" sends what nobody has taught us; its types stand in the list of sources")
 	}
 	d.decided.Revocations, d.decided.Changes = d.e.Revocations, d.e.Changes(d.f.Now)
 	d.event.Decided = d.decided
 	d.e.Events = append(d.e.Events, d.event)
-	return d.e, Outcome{Event: d.event.ID, State: d.event.State, Alarm: d.alarm, Decided: d.decided}
+	return d.e, Outcome{Event: d.event.ID, State: d.event.State, Alarms: d.e.Alarms, Decided: d.decided}
 }
 
 // settle moves the event to a state; what was decided for one of its signals is never hidden by another that was not.
@@ -156,7 +174,15 @@ func (d *decision) settle(state EventState, note string) {
 // hold keeps the event for a person: it is stored and answered like any other, but nothing follows from it yet.
 func (d *decision) hold(why string) {
 	d.settle(EventHeld, why)
-	d.alarm = why
+	d.raise(AlarmHeld, "an event of "+d.in.source.Name+" waits for a person: "+why)
+}
+
+// raise tells people that they must look at the source.
+func (d *decision) raise(kind AlarmKind, text string) { d.raiseAbout(kind, d.in.source.Name, text) }
+
+func (d *decision) raiseAbout(kind AlarmKind, about, text string) {
+	d.alarm = kind
+	d.write(Effects{Alarms: []Alarm{NewAlarm(AlarmKey{d.in.source.Org, kind, about}, text, d.f.Now)}})
 }
 
 // signal finds whom a signal means and does what its rule says.
@@ -180,9 +206,6 @@ func (d *decision) signal(sig Signal) {
 	}
 	subject := sig.Subject.In(d.in.source.Org)
 	sig.Session.Org = d.in.source.Org
-	for i := range sig.Device {
-		sig.Device[i].Org = d.in.source.Org
-	}
 	switch {
 	case sig.Wide != "":
 		d.wide(sig)
@@ -193,10 +216,10 @@ func (d *decision) signal(sig Signal) {
 	case !sig.Session.IsZero():
 		d.sessions(sig, ID{})
 	case len(sig.Device) > 0 && d.in.source.Devices:
-		d.cut(sig, d.deviceScope(sig, ID{}), d.f.NewestOf[d.deviceScope(sig, ID{})])
+		d.lost(sig, ID{})
 	default:
 		d.settle(EventMalformed, "names nobody that we could read")
-		d.alarm = "an event of " + d.in.source.Name + " names nobody that we could read"
+		d.raise(AlarmUnreadable, "an event of "+d.in.source.Name+" names nobody that we could read")
 	}
 }
 
@@ -210,39 +233,23 @@ func (d *decision) act(sig Signal, rule Rule, user ID) {
 		d.lift(sig, rule, user)
 	case !sig.Session.IsZero():
 		d.sessions(sig, user)
-	case len(sig.Device) > 0 && d.in.source.Devices:
-		scope := d.deviceScope(sig, ID{})
-		d.cut(sig, scope, max(d.f.NewestOf[scope], d.f.newest(user).Born))
 	default:
+		if rule.Cut == AtReceipt {
+			sig.OccurredAt = 0
+		}
+		if len(sig.Device) > 0 {
+			d.lost(sig, user)
+			return
+		}
 		scope := Scope{Org: d.in.source.Org, Kind: ScopeUser, User: user}
 		switch {
-		case len(sig.Device) > 0:
-			scope = d.deviceScope(sig, user)
 		case sig.OnlyKind != "":
 			scope.Kind, scope.Key = ScopeUserKind, string(sig.OnlyKind)
 		case sig.OnlyApp != "":
 			scope.Kind, scope.Key = ScopeUserApp, sig.OnlyApp
 		}
-		if rule.Cut == AtReceipt {
-			sig.OccurredAt = 0
-		}
 		d.cut(sig, scope, d.f.newest(user).Born)
 	}
-}
-
-// deviceScope is a person's sessions on the device, or with no user everybody's.
-func (d *decision) deviceScope(sig Signal, user ID) Scope {
-	device := DeviceID(sig.Device[0])
-	for _, name := range sig.Device {
-		if known, ok := d.f.Devices[name]; ok {
-			device = known
-			break
-		}
-	}
-	if user.IsZero() {
-		return DeviceScope(d.in.source.Org, device)
-	}
-	return Scope{Org: d.in.source.Org, Kind: ScopeUserDevice, User: user, Device: device}
 }
 
 // cutAt returns the instant of a cut: the sender's time, clamped to now; without one now, and never before the newest
@@ -254,11 +261,13 @@ func (d *decision) cutAt(occurred, newest Instant) Instant {
 	return max(d.f.Now, newest)
 }
 
-// cut ends what the scope covers.
-func (d *decision) cut(sig Signal, scope Scope, newest Instant) {
+// cut ends what the scope covers, and what further ones cover of the same revocation.
+func (d *decision) cut(sig Signal, scope Scope, newest Instant, further ...Scope) {
 	at := d.cutAt(sig.OccurredAt, newest)
 	r := d.record(d.revocation(sig, RevocationEnd, scope, at))
-	d.write(Effects{Cutoffs: []Cutoff{{Scope: scope, At: at, Revocation: r.ID}}})
+	for _, s := range append([]Scope{scope}, further...) {
+		d.write(Effects{Cutoffs: []Cutoff{{Scope: s, At: at, Revocation: r.ID}}})
+	}
 	d.owe(r, PrioritySingle)
 }
 
@@ -294,14 +303,13 @@ func (d *decision) sessions(sig Signal, user ID) {
 		d.settle(EventDecided, "")
 		return
 	}
-	d.alarm = "a signal of " + d.in.source.Name + " names a session that is not registered"
+	d.raise(AlarmUnmatched, "a signal of "+d.in.source.Name+" names a session that is not registered")
 	d.settle(EventDecided, "the session that it names is not registered")
-	if sig.Session.ClientID != "" && sig.Session.App != "" {
-		scope := Scope{Org: d.in.source.Org, Kind: ScopeSession, Key: SessionKey(sig.Session.App, sig.Session.ClientID)}
+	if scope, ok := sig.Session.unregistered(); ok {
 		r := d.record(d.revocation(sig, RevocationEnd, scope, d.f.Now))
 		d.write(Effects{Cutoffs: []Cutoff{{Scope: scope, At: d.f.Now, Revocation: r.ID}}})
 	}
-	if !user.IsZero() {
+	if !user.IsZero() && !d.in.source.Admin {
 		d.cut(sig, Scope{Org: d.in.source.Org, Kind: ScopeUser, User: user}, d.f.newest(user).Born)
 	}
 }

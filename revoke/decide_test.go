@@ -209,7 +209,7 @@ func TestDeviceEndsHerOwnSessionsOnIt(t *testing.T) {
 	w := newWorld(t)
 	pad := DeviceIdentifier{Namespace: NamespaceDeviceID, Value: "ipad"}
 	bob := subject(NamespaceEmail, "bob@example.edu")
-	hers, his := w.register(Registration{Subject: sally(), Device: pad}), w.register(Registration{Subject: bob, Device: pad})
+	hers, his := w.register(Registration{Subject: sally(), Device: []DeviceIdentifier{pad}}), w.register(Registration{Subject: bob, Device: []DeviceIdentifier{pad}})
 	other := w.register(Registration{Subject: sally()})
 	w.send(okta, Signal{Kind: DeviceLost, Subject: oktaSally(), Device: []DeviceIdentifier{pad}})
 	w.wantLive(hers, false, "her session on the lost device")

@@ -13,7 +13,18 @@ const (
 	DeliveryDue     DeliveryState = "due"
 	DeliveryClaimed DeliveryState = "claimed"
 	DeliveryDone    DeliveryState = "done"
-	DeliveryParked  DeliveryState = "parked" // waits for a person
+	DeliveryParked  DeliveryState = "parked"  // waits for a person
+	DeliveryDropped DeliveryState = "dropped" // a person decided that it is not to be made
+)
+
+// Halt is a person's order about a delivery that is open. The set is closed.
+type Halt string
+
+// The orders.
+const (
+	HaltNone Halt = ""      // it takes its course
+	HaltWait Halt = "pause" // it is not claimed until it may go on
+	HaltDrop Halt = "drop"  // it is dropped, after the call that may be under way
 )
 
 // Priority orders deliveries of one target: single people overtake mass runs.
@@ -33,6 +44,7 @@ type Delivery struct {
 	User       ID      // zero for everyone, kind and app
 	Ord        Instant // orders the deliveries of one person at one target; no two are equal
 	State      DeliveryState
+	Halt       Halt
 	Priority   Priority
 	DueAt      Instant
 	Attempts   int

@@ -174,4 +174,5 @@ type Decided struct {
 	Changes     []Change     `json:",omitempty"`
 	Conflicts   []Identifier `json:",omitempty"` // weaker identifiers that pointed elsewhere and cut nobody
 	Covers      int          `json:",omitempty"`
+	Digest      string       `json:",omitempty"` // of what the event said, so that another one under its id is noticed
 }

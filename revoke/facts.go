@@ -15,7 +15,7 @@ type Facts struct {
 	Newest    map[ID]Newest     // by user
 	NewestOf  map[Scope]Instant // present for every scope that a need named, zero where there is no session
 	Sessions  map[ID]Session
-	Devices   map[DeviceIdentifier]ID
+	Devices   map[DeviceIdentifier][]ID // every device that carries it, oldest first
 	Events    map[EventKey]Event
 	Resources map[ID]Resource
 
@@ -23,6 +23,7 @@ type Facts struct {
 	held     map[ID][]Identifier
 	joins    map[ID][]Join
 	blocks   map[ID][]Block
+	plans    map[ID][]Plan
 }
 
 // Newest is the newest session of a user, whatever became of it.
@@ -35,9 +36,10 @@ type Newest struct {
 func NewFacts() *Facts {
 	return &Facts{
 		Users: map[ID]User{}, Cutoffs: map[Scope]Cutoff{}, Newest: map[ID]Newest{},
-		NewestOf: map[Scope]Instant{}, Sessions: map[ID]Session{}, Devices: map[DeviceIdentifier]ID{},
+		NewestOf: map[Scope]Instant{}, Sessions: map[ID]Session{}, Devices: map[DeviceIdentifier][]ID{},
 		Events: map[EventKey]Event{}, Resources: map[ID]Resource{},
 		holdings: map[Identifier][]Holding{}, held: map[ID][]Identifier{}, joins: map[ID][]Join{}, blocks: map[ID][]Block{},
+		plans: map[ID][]Plan{},
 	}
 }
 
@@ -63,12 +65,28 @@ func (f *Facts) AddBlock(b Block) {
 	f.blocks[b.User] = upsert(f.blocks[b.User], b, func(have Block) bool { return have.BlockKey == b.BlockKey }, Block.Join)
 }
 
+// AddPlan adds a plan of a user here.
+func (f *Facts) AddPlan(p Plan) {
+	f.plans[p.User] = upsert(f.plans[p.User], p, func(have Plan) bool { return have.PlanKey == p.PlanKey }, func(_, b Plan) Plan { return b })
+}
+
+// AddDevice adds a device that carries an identifier of the need.
+func (f *Facts) AddDevice(name DeviceIdentifier, device ID) {
+	devices := f.Devices[name]
+	if at, there := slices.BinarySearchFunc(devices, device, ID.Compare); !there {
+		f.Devices[name] = slices.Insert(slices.Clone(devices), at, device)
+	}
+	if scope := DeviceScope(name.Org, device); f.NewestOf[scope] == 0 {
+		f.NewestOf[scope] = 0 // so that Apply keeps it
+	}
+}
+
 // Apply lets later decisions of the transaction see what e wrote.
 func (f *Facts) Apply(e Effects) {
 	for _, u := range e.Users {
 		have, ok := f.Users[u.ID]
 		if ok {
-			u.Spared, u.LiftedOver = u.Spared || have.Spared, max(u.LiftedOver, have.LiftedOver)
+			u = u.join(have)
 		}
 		f.Users[u.ID] = u
 	}
@@ -86,7 +104,7 @@ func (f *Facts) Apply(e Effects) {
 	}
 	for _, d := range e.Devices {
 		for _, id := range d.Identifiers {
-			f.Devices[id] = d.ID
+			f.AddDevice(id, d.ID)
 		}
 	}
 	for _, s := range e.Sessions {
@@ -112,6 +130,9 @@ func (f *Facts) Apply(e Effects) {
 	}
 	for _, r := range e.Resources {
 		f.Resources[r.ID] = r
+	}
+	for _, p := range e.Plans {
+		f.AddPlan(p)
 	}
 }
 
@@ -147,7 +168,7 @@ func (f *Facts) personal(user ID) []*Personal {
 	var out []*Personal
 	for _, member := range f.members(user) {
 		u := f.Users[member]
-		out = append(out, &Personal{User: member, Spared: u.Spared, LiftedOver: u.LiftedOver, Blocks: f.blocks[member]})
+		out = append(out, &Personal{User: member, SparedAt: u.SparedAt, UnsparedAt: u.UnsparedAt, LiftedOver: u.LiftedOver, Blocks: f.blocks[member]})
 	}
 	return out
 }

@@ -7,6 +7,7 @@ type Observer interface {
 	Received(source string, signal SignalKind, state EventState, took time.Duration)
 	Refused(source, why string)
 	Attempted(target string, outcome string, took time.Duration)
+	Alarmed(kind AlarmKind)
 }
 
 // Unobserved is an Observer that looks away.
@@ -17,6 +18,9 @@ func (Unobserved) Received(string, SignalKind, EventState, time.Duration) {}
 
 // Refused does nothing.
 func (Unobserved) Refused(string, string) {}
+
+// Alarmed does nothing.
+func (Unobserved) Alarmed(AlarmKind) {}
 
 // Attempted does nothing.
 func (Unobserved) Attempted(string, string, time.Duration) {}

@@ -75,12 +75,12 @@ func (d *decision) learn(user ID, subject Subject, at Instant) {
 			d.take(id, user, at)
 		case d.f.blockedBy(other, AdminAuthority):
 			d.decided.Conflicts = append(d.decided.Conflicts, id)
-			d.alarm = "an identifier of a person under an admin's block was given to somebody else; only an admin can do that"
+			d.raise(AlarmShared, "an identifier of a person under an admin's block was given to somebody else; only an admin can do that")
 		case !d.f.owns(src, other):
 			d.join(user, other)
 		default:
 			if d.f.anyCarried(rows) {
-				d.alarm = "two people of " + src.Name + " carry the same identifier; it finds nobody until only one does"
+				d.raise(AlarmShared, "two people of "+src.Name+" carry the same identifier; it finds nobody until only one does")
 			}
 			d.take(id, user, at)
 		}
@@ -119,7 +119,7 @@ func (d *decision) join(a, b ID) {
 // [ErrNotFound]. The reason is kept with the event.
 func (s *Service) Split(ctx context.Context, actor Actor, src Source, a, b ID, reason string) error {
 	return s.decide(ctx, Need{Org: src.Org, Users: []ID{a, b}}, func(f *Facts) (Effects, error) {
-		d := newDecision(f, input{source: src, actor: actor, request: RequestIDFrom(ctx), targets: s.targets})
+		d := newDecision(f, input{source: src, actor: actor, request: RequestIDFrom(ctx), targets: *s.targets.Load()})
 		for _, j := range f.joins[a] {
 			if j.other(a) == b && j.stands() {
 				d.event.Type, d.event.Note = "split", reason

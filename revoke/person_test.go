@@ -97,7 +97,7 @@ func TestRecycledAddress(t *testing.T) {
 	second := subject("okta", "00uOTHER", NamespaceEmail, "sally@example.edu")
 	out := w.send(okta, Signal{Kind: Suspended, Subject: second})
 	w.wantLive(first, true, "a different id in the namespace is another person")
-	if out.Alarm == "" {
+	if len(out.Alarms) == 0 {
 		t.Error("no alarm for an address that two people carry")
 	}
 	if _, err := w.tryRegister(Registration{Subject: sally()}); err != nil && !errors.Is(err, ErrConflict) {
@@ -115,7 +115,7 @@ func TestSharedIdentifierFindsNobody(t *testing.T) {
 		t.Errorf("registration by it alone = %v, want ErrConflict", err)
 	}
 	out := w.send(hr, Signal{Kind: Terminated, Subject: sally()})
-	if out.State != EventHeld || out.Alarm == "" {
+	if out.State != EventHeld || len(out.Alarms) == 0 {
 		t.Errorf("a signal by it alone = %+v, want held and alarmed", out)
 	}
 	w.wantLive(hers, true, "a held signal")
@@ -129,7 +129,7 @@ func TestPointingSourceThatNamesTwoPeopleIsHeld(t *testing.T) {
 	hers := w.register(Registration{Subject: sally()})
 	his := w.register(Registration{Subject: subject(NamespaceEmail, "bob@example.edu")})
 	out := w.send(hr, Signal{Kind: Terminated, Subject: append(sally(), subject(NamespaceEmail, "bob@example.edu")...)})
-	if out.State != EventHeld || out.Alarm == "" {
+	if out.State != EventHeld || len(out.Alarms) == 0 {
 		t.Errorf("outcome = %+v, want held and alarmed", out)
 	}
 	w.wantLive(hers, true, "held")
@@ -156,7 +156,7 @@ func TestAdminBlockedIdentifierStaysWithThePerson(t *testing.T) {
 	w.send(admin, Signal{Kind: SessionsCleared, Subject: sally(), Block: true, Command: true})
 	w.send(okta, Signal{Kind: Deleted, Subject: subject("okta", "00uSALLY")})
 	out := w.send(okta, Signal{Kind: CredentialChanged, Subject: subject("okta", "00uNEW", NamespaceEmail, "sally@example.edu"), OccurredAt: dawn - 1})
-	if out.Alarm == "" {
+	if len(out.Alarms) == 0 {
 		t.Error("no alarm when a directory gives away what a blocked person held")
 	}
 	if _, err := w.tryRegister(Registration{Subject: sally()}); !errors.Is(err, ErrBlocked) {

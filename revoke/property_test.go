@@ -76,7 +76,7 @@ func TestNothingRevives(t *testing.T) {
 			case 0, 1:
 				r := Registration{Subject: drawSubject(t, app), Kind: rapid.SampledFrom([]Kind{Browser, Mobile}).Draw(t, "kind")}
 				if rapid.Bool().Draw(t, "on the pad") {
-					r.Device = DeviceIdentifier{Namespace: NamespaceDeviceID, Value: "pad"}
+					r.Device = []DeviceIdentifier{{Namespace: NamespaceDeviceID, Value: "pad"}}
 				}
 				if rapid.Bool().Draw(t, "with id") {
 					r.ClientID = fmt.Sprint(rapid.IntRange(0, 5).Draw(t, "session"))

@@ -137,7 +137,7 @@ func (s *Service) provision(ctx context.Context, actor Actor, src Source, need N
 	src.Learns = true
 	start := s.store.Clock().Now()
 	err := s.decide(ctx, need, func(f *Facts) (Effects, error) {
-		d := newDecision(f, input{source: src, actor: actor, request: RequestIDFrom(ctx), targets: s.targets})
+		d := newDecision(f, input{source: src, actor: actor, request: RequestIDFrom(ctx), targets: *s.targets.Load()})
 		var err error
 		if out, err = run(d); err != nil {
 			return Effects{}, err
@@ -153,7 +153,6 @@ func (s *Service) provision(ctx context.Context, actor Actor, src Source, need N
 	if err != nil {
 		return Provisioned{}, err
 	}
-	s.raise(src, out.Outcome)
 	for _, kind := range out.Signals {
 		s.observer.Received(src.Name, kind, out.State, s.store.Clock().Now().Sub(start))
 	}

@@ -12,7 +12,7 @@ type Registration struct {
 	Kind      Kind
 	ClientID  string // the application's own id for it
 	Token     TokenHash
-	Device    DeviceIdentifier // zero when none was named
+	Device    []DeviceIdentifier
 	SID       string
 	IssuedAt  Instant
 	AuthTime  Instant
@@ -34,10 +34,8 @@ func (s *Service) Register(ctx context.Context, src Source, r Registration) (Reg
 	subject := r.Subject.In(src.Org)
 	need := Need{Org: src.Org, Cutoffs: true}
 	need.addSubject(subject)
-	if r.Device.Value != "" {
-		r.Device.Org = src.Org
-		need.Devices = []DeviceIdentifier{r.Device}
-	}
+	r.Device = named(src.Org, r.Device)
+	need.Devices = r.Device
 	need.Sessions = r.refs(src.Org)
 	err := s.decide(ctx, need, func(f *Facts) (Effects, error) {
 		d := newDecision(f, input{source: src, request: RequestIDFrom(ctx)})
@@ -86,32 +84,29 @@ func (d *decision) register(r Registration, subject Subject) (Registered, error)
 	}
 	s.Facts.IssuedSent = r.IssuedAt != 0
 	if m.found {
-		s.User, s.Spared = m.user, f.Users[m.user].Spared
+		s.User, s.Spared = m.user, spared(f.personal(m.user))
 		if b, ok := f.blocked(m.user); ok {
 			return Registered{}, fmt.Errorf("%s blocked this user at %s; the user signs in again once it is lifted: %w", b.Authority, b.BlockedAt, ErrBlocked)
 		}
 	}
-	var devices []Device
-	if r.Device.Value != "" {
-		known, ok := f.Devices[r.Device]
-		if s.Device = known; !ok {
-			s.Device = DeviceID(r.Device)
-			devices = []Device{{ID: s.Device, Org: src.Org, Name: r.Facts.DeviceName, Platform: r.Facts.Platform, Identifiers: []DeviceIdentifier{r.Device}, CreatedAt: f.Now}}
-		}
-	}
-	if err := d.born(&s); err != nil {
+	device, made := d.device(r.Device, r.Facts.DeviceName, r.Facts.Platform)
+	s.Device = device
+	if err := d.born(&s, r); err != nil {
 		return Registered{}, err
 	}
 	s.ID = d.newID()
 	if !m.found {
 		s.User = d.newUser(subject)
 	}
-	d.write(Effects{Sessions: []Session{s}, Devices: devices})
+	d.write(Effects{Sessions: []Session{s}, Devices: made})
+	if s.Spared {
+		d.raiseAbout(AlarmBreakGlass, s.User.String(), "a break-glass person signed in")
+	}
 	return Registered{Session: s, Created: true}, nil
 }
 
 // born sets the instants of a session that is being registered and judges it against the cutoffs that cover it.
-func (d *decision) born(s *Session) error {
+func (d *decision) born(s *Session, r Registration) error {
 	v := d.f.view()
 	var own [1]*Personal
 	people := v.people(s.User, &own)
@@ -119,6 +114,9 @@ func (d *decision) born(s *Session) error {
 		s.IssuedAt = min(s.IssuedAt, d.f.Now)
 	} else { // a fresh login is born after every cutoff that covers it, so never dead
 		_, newest, _ := covering(s, people, v)
+		for _, end := range d.remembered(s, r) {
+			newest = max(newest, end.At)
+		}
 		s.IssuedAt = max(d.f.Now, newest+1)
 	}
 	s.BornAt = s.IssuedAt
@@ -136,12 +134,33 @@ func (d *decision) born(s *Session) error {
 	if scope, at, _ := covering(s, people, v); at != 0 {
 		return fmt.Errorf("%s; sign in again: %w", Verdict{Cause: CauseCutoff, Scope: scope, At: at}.Sentence(), ErrOver)
 	}
-	if s.ClientID != "" {
-		if c := d.f.Cutoffs[Scope{Org: s.Org, Kind: ScopeSession, Key: SessionKey(s.App, s.ClientID)}]; s.BornAt <= c.At {
-			return fmt.Errorf("this session was ended before it was registered; sign in again: %w", ErrOver)
+	for _, c := range d.remembered(s, r) {
+		if s.BornAt <= c.At {
+			return fmt.Errorf("this session, or its device, was ended before it was registered; sign in again: %w", ErrOver)
 		}
 	}
 	return nil
+}
+
+// remembered returns the ends that became known before there was a session like s: of its id, of the provider's, and of every
+// device that carries one of its device's names.
+func (d *decision) remembered(s *Session, r Registration) []Cutoff {
+	scopes := make([]Scope, 0, 4)
+	for _, ref := range []SessionRef{{Org: s.Org, App: s.App, ClientID: s.ClientID}, {Org: s.Org, SID: s.SID}} {
+		if scope, ok := ref.unregistered(); ok {
+			scopes = append(scopes, scope)
+		}
+	}
+	for _, device := range d.f.devices(r.Device) {
+		scopes = append(scopes, DeviceScope(s.Org, device), Scope{Org: s.Org, Kind: ScopeUserDevice, User: s.User, Device: device})
+	}
+	var out []Cutoff
+	for _, scope := range scopes {
+		if c, ok := d.f.Cutoffs[scope]; ok {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // again answers a registration of a session that is there: what was sent must agree with it.
@@ -160,7 +179,7 @@ func (d *decision) again(r Registration, m match, s Session) (Registered, error)
 		return differs("id")
 	case !r.Token.IsZero() && s.Token != r.Token:
 		return differs("token")
-	case r.Device.Value != "" && r.Facts.DeviceID != s.Facts.DeviceID:
+	case len(r.Device) > 0 && r.Facts.DeviceID != s.Facts.DeviceID:
 		return differs("device")
 	case r.SID != "" && s.SID != r.SID:
 		return differs("sid")

@@ -26,7 +26,7 @@ type TargetName struct{ Name, Org string }
 // concurrent use.
 type Service struct {
 	store    Store
-	targets  []TargetName
+	targets  atomic.Pointer[[]TargetName]
 	observer Observer
 	log      *slog.Logger
 	view     atomic.Pointer[View] // nil: we do not know
@@ -35,6 +35,7 @@ type Service struct {
 	known    *known
 	reload   chan struct{} // asks Run to read the view again
 	owed     chan struct{} // told after every commit that made deliveries
+	alarms   chan struct{} // told after every commit that raised one
 }
 
 // New checks cfg and returns a Service that knows nothing yet: until [Service.Load] has read the view, every question
@@ -46,18 +47,24 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Observer == nil {
 		cfg.Observer = Unobserved{}
 	}
-	return &Service{
-		store: cfg.Store, targets: cfg.Targets, observer: cfg.Observer, log: cfg.Log,
+	s := &Service{
+		store: cfg.Store, observer: cfg.Observer, log: cfg.Log,
 		known: newKnown(), reload: make(chan struct{}, 1), owed: make(chan struct{}, 1),
-	}, nil
+		alarms: make(chan struct{}, 1),
+	}
+	s.SetTargets(cfg.Targets)
+	return s, nil
 }
+
+// SetTargets says to which targets every revocation is owed from now on.
+func (s *Service) SetTargets(targets []TargetName) { s.targets.Store(&targets) }
 
 // Outcome is what became of one event.
 type Outcome struct {
 	Event     ID
 	State     EventState
-	Duplicate bool   // it had been received before; the rest is what was answered then
-	Alarm     string // a person must look: why, in a sentence without names
+	Duplicate bool    // it had been received before; the rest is what was answered then
+	Alarms    []Alarm // what a person must look at
 	Decided
 }
 
@@ -74,7 +81,7 @@ func (s *Service) Receive(ctx context.Context, actor Actor, src Source, events .
 		ins := make([]input, len(some))
 		need := Need{Org: src.Org}
 		for i := range some {
-			ins[i] = input{source: src, actor: actor, request: RequestIDFrom(ctx), event: some[i], targets: s.targets}
+			ins[i] = input{source: src, actor: actor, request: RequestIDFrom(ctx), event: some[i], targets: *s.targets.Load()}
 			need.add(ins[i].need())
 		}
 		decided := make([]Outcome, len(some))
@@ -97,7 +104,6 @@ func (s *Service) Receive(ctx context.Context, actor Actor, src Source, events .
 			if outcome.Duplicate {
 				s.apply(outcome.Changes)
 			}
-			s.raise(src, outcome)
 			for _, sig := range some[i].Signals {
 				s.observer.Received(src.Name, sig.Kind, outcome.State, took)
 			}
@@ -124,6 +130,7 @@ func (s *Service) decide(ctx context.Context, need Need, decision Decision) erro
 		return err
 	}
 	s.apply(done.Changes(at))
+	s.raised(done.Alarms)
 	if len(done.Deliveries) > 0 {
 		select {
 		case s.owed <- struct{}{}:
@@ -131,13 +138,6 @@ func (s *Service) decide(ctx context.Context, need Need, decision Decision) erro
 		}
 	}
 	return nil
-}
-
-// raise tells a person what an event brought to light.
-func (s *Service) raise(src Source, o Outcome) {
-	if o.Alarm != "" {
-		s.log.Error("alarm", "alarm", o.Alarm, "source_id", src.Name, "event_id", o.Event)
-	}
 }
 
 // apply lets every view know what was committed: the one that answers, and the one that is being read and may have passed

@@ -53,6 +53,7 @@ type Session struct {
 	RegisteredAt Instant
 	EndedAt      Instant // zero: not ended by itself
 	EndedBy      ID      // the revocation that ended it
+	UsedAt       Instant // its last use that is stored, zero before the first
 }
 
 // SessionFacts is what people recognise a session by. Nothing is decided by it.
@@ -83,6 +84,18 @@ type SessionRef struct {
 	SID      string
 }
 
+// unregistered is where the end of a session is kept that nobody has registered yet.
+func (r SessionRef) unregistered() (Scope, bool) {
+	switch {
+	case r.ClientID != "" && r.App != "":
+		return Scope{Org: r.Org, Kind: ScopeSession, Key: SessionKey(r.App, r.ClientID)}, true
+	case r.SID != "":
+		return Scope{Org: r.Org, Kind: ScopeSession, Key: SessionKey("", r.SID)}, true // no app has an empty name
+	default:
+		return Scope{}, false
+	}
+}
+
 // IsZero reports whether r points at nothing.
 func (r SessionRef) IsZero() bool {
 	return r.ID.IsZero() && r.ClientID == "" && r.Token.IsZero() && r.SID == ""
@@ -96,27 +109,3 @@ func (r SessionRef) Matches(s *Session) bool {
 	return !r.ID.IsZero() && r.ID == s.ID || r.ClientID != "" && r.ClientID == s.ClientID ||
 		!r.Token.IsZero() && r.Token == s.Token || r.SID != "" && r.SID == s.SID
 }
-
-// DeviceIdentifier is one name of a device: id, serial, udid or mdm.
-type DeviceIdentifier struct {
-	Org       string
-	Namespace string
-	Value     string
-}
-
-// Device is a thing people hold in their hands.
-type Device struct {
-	ID          ID
-	Org         string
-	Name        string
-	Platform    string
-	Identifiers []DeviceIdentifier
-	CreatedAt   Instant
-}
-
-// NamespaceDeviceID is the application's own id of a device.
-const NamespaceDeviceID = "id"
-
-// DeviceID returns the ID that a device first seen under the identifier has. It needs no look-up, so a device can be
-// lost before anybody has registered it.
-func DeviceID(d DeviceIdentifier) ID { return NameID("device", d.Org, d.Namespace, d.Value) }

@@ -11,7 +11,7 @@ type Need struct {
 	Identifiers []Identifier
 	Users       []ID
 	Sessions    []SessionRef
-	Devices     []DeviceIdentifier
+	Devices     []DeviceIdentifier // every device that carries one, with the newest session on it
 	Events      []EventKey
 	Resources   []ID           // SCIM resources by id
 	Names       []ResourceName // SCIM resources by what must be unique, deleted and inactive ones too
@@ -126,6 +126,110 @@ type DeliveryCursor struct {
 	Target     string
 }
 
+// EventQuery asks for events, newest first; empty members match all.
+type EventQuery struct {
+	Org    string
+	ID     ID // that one
+	Source string
+	State  EventState
+	Type   string
+	Before ID // only those with a smaller id: where a list goes on
+	Limit  int
+}
+
+// RevocationQuery asks for the revocations of users, newest first.
+type RevocationQuery struct {
+	Org    string
+	Users  []ID
+	Before ID // only those with a smaller id: where a list goes on
+	Limit  int
+}
+
+// SourceNews is what was heard from a source.
+type SourceNews struct {
+	Source  string
+	LastAt  Instant // zero: nothing yet
+	Unknown []UnknownType
+}
+
+// UnknownType is a word of a sender that nobody has taught us.
+type UnknownType struct {
+	Type   string
+	Count  int
+	LastAt Instant
+	Sample ID // the newest event of it
+}
+
+// Backlog is what waits at a target.
+type Backlog struct {
+	Target               string
+	Due, Claimed, Parked int
+	OldestAt             Instant // since when the oldest of those due or claimed is owed; zero when nothing is
+}
+
+// Ledger answers what people ask about the past and the present state of the flow.
+type Ledger interface {
+	// Events returns events with what was decided.
+	Events(ctx context.Context, q EventQuery) ([]Event, error)
+	// Revocations returns the revocations of users.
+	Revocations(ctx context.Context, q RevocationQuery) ([]Revocation, error)
+	// Alarms returns alarms.
+	Alarms(ctx context.Context, q AlarmQuery) ([]Alarm, error)
+	// Heard returns what was heard from each of these sources, in their order. At most a hundred unknown types are listed for one.
+	Heard(ctx context.Context, org string, sources []string) ([]SourceNews, error)
+	// Backlogs returns what waits at each of these targets, in their order.
+	Backlogs(ctx context.Context, org string, targets []string) ([]Backlog, error)
+	// Holdings returns every holding of these identifiers, released ones too, oldest first of each.
+	Holdings(ctx context.Context, ids []Identifier) ([]Holding, error)
+	// FindSessions returns the sessions that refs point at, in no order; what is not there is left out.
+	FindSessions(ctx context.Context, refs []SessionRef) ([]Session, error)
+	// Due returns people for whom something has to happen by itself by now, the longest waiting first: timed blocks whose end has
+	// come and that nobody lifted, and plans whose day has come and that were not carried out.
+	Due(ctx context.Context, now Instant, limit int) ([]Due, error)
+	// Spared returns the users who are break-glass people now.
+	Spared(ctx context.Context, org string) ([]User, error)
+}
+
+// Use says that a session was used.
+type Use struct {
+	Org     string
+	Session ID
+	At      Instant
+}
+
+// Key is an Idempotency-Key with the answer that belongs to it.
+type Key struct {
+	Org, Source, Name string
+	Request           [32]byte // hash of what was asked with it
+	Status            int      // of the answer; zero while it is being worked on
+	Answer            string
+	At                Instant // when it was taken
+}
+
+// Notes is what is written beside the decisions: what was used, answered, told, and ordered about deliveries.
+type Notes interface {
+	// Used moves the last use of sessions forward.
+	Used(ctx context.Context, uses []Use) error
+	// TakeKey writes the key and returns it, or returns the one that is there and was taken after the instant.
+	TakeKey(ctx context.Context, k Key, after Instant) (have Key, taken bool, err error)
+	// AnswerKey writes the answer beside the key.
+	AnswerKey(ctx context.Context, k Key) error
+	// DropKeys forgets the keys that were taken before an instant, at most a few thousand at a time, and says how many.
+	DropKeys(ctx context.Context, before Instant) (int, error)
+	// Untold returns alarms that stand and of which the receivers were not told, or were told before again and that were raised
+	// since.
+	Untold(ctx context.Context, again Instant, limit int) ([]Alarm, error)
+	// Told notes that the receivers of alarms were told.
+	Told(ctx context.Context, org string, alarm ID, at Instant) error
+	// Pause makes a target wait, by a person's order, or with at zero lets it go on.
+	Pause(ctx context.Context, target string, at Instant, audit AuditEntry) error
+	// Halt keeps open deliveries back, lets them go on or drops them, by a person's order. One whose call is under way ends first:
+	// a good end counts. Parked ones can only be dropped. It returns how many changed.
+	Halt(ctx context.Context, q DeliveryQuery, halt Halt, now Instant, audit AuditEntry) (int, error)
+	// Paused returns the targets that wait, and since when.
+	Paused(ctx context.Context) (map[string]Instant, error)
+}
+
 // Queue is what the dispatcher needs of a store: rows are the queue.
 type Queue interface {
 	// Claim leases everything that is owed to up to n people at a target and due by now, single people first. Never are two
@@ -145,6 +249,8 @@ type Settlement struct {
 	State   DeliveryState // done, parked, or due again
 	DueAt   Instant       // when State is due
 	Attempt Attempt
+	Alarms  []Alarm // raised with it
+	Cleared []AlarmKey
 }
 
 // Store is all of it, as the two databases and the memory of the tests implement it.

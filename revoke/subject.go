@@ -160,9 +160,20 @@ func parseSubject(raw json.RawMessage, ids, field string, aliases bool) (Subject
 type User struct {
 	ID         ID
 	Org        string
-	Spared     bool    // a break-glass person
+	SparedAt   Instant // since when a break-glass person; zero: never
+	UnsparedAt Instant // since when not any more
 	LiftedOver Instant // an admin's lift of everything stamped before it
 	CreatedAt  Instant
+}
+
+// Spared reports whether u is a break-glass person now: blocked only by an admin, and hit by no order for many.
+func (u User) Spared() bool { return u.SparedAt > u.UnsparedAt }
+
+// join returns the later of each instant of both.
+func (u User) join(other User) User {
+	u.SparedAt, u.UnsparedAt = max(u.SparedAt, other.SparedAt), max(u.UnsparedAt, other.UnsparedAt)
+	u.LiftedOver = max(u.LiftedOver, other.LiftedOver)
+	return u
 }
 
 // Holding says that a user holds an identifier from an instant on. A released one still leads to its last holder.

@@ -16,7 +16,7 @@ func (s *Service) EndTimed(ctx context.Context) error {
 	for _, b := range v.timedOver(s.store.Clock().Now()) {
 		src := Source{Name: AdminAuthority, Org: b.org, Authority: b.Authority}
 		err := s.decide(ctx, Need{Org: b.org, Users: []ID{b.User}}, func(f *Facts) (Effects, error) {
-			d := newDecision(f, input{source: src, actor: Actor{"schedule", "end of a timed block"}, targets: s.targets})
+			d := newDecision(f, input{source: src, actor: Actor{"schedule", "end of a timed block"}, targets: *s.targets.Load()})
 			d.event.Type = "end of a timed block"
 			d.endTimed(b.BlockKey)
 			effects, _ := d.close()

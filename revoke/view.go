@@ -11,7 +11,8 @@ import (
 // Personal is what is known against one user, immutable once it is in a view.
 type Personal struct {
 	User       ID
-	Spared     bool
+	SparedAt   Instant // since when a break-glass person
+	UnsparedAt Instant // since when not any more
 	LiftedOver Instant
 	Blocks     []Block
 	Cutoffs    []Cutoff    // of scopes user, user_kind, user_app and user_device
@@ -77,7 +78,8 @@ func (v *View) Apply(changes ...Change) {
 			})
 		case c.Lift != nil:
 			v.change(c.Lift.User, func(p *Personal) {
-				p.LiftedOver, p.Spared = max(p.LiftedOver, c.Lift.At), p.Spared || c.Lift.Spared
+				p.LiftedOver = max(p.LiftedOver, c.Lift.At)
+				p.SparedAt, p.UnsparedAt = max(p.SparedAt, c.Lift.SparedAt), max(p.UnsparedAt, c.Lift.UnsparedAt)
 			})
 		case c.Join != nil:
 			j := *c.Join

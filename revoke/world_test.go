@@ -67,9 +67,7 @@ func (w *world) tryRegister(r Registration) (Session, error) {
 	if r.App == "" {
 		r.App = "portal"
 	}
-	if r.Device.Value != "" {
-		r.Device.Org = "main"
-	}
+	r.Device = named("main", r.Device)
 	d := newDecision(w.f, input{source: app})
 	out, err := d.register(r, r.Subject.In("main"))
 	if err == nil {

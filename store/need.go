@@ -76,6 +76,9 @@ func (u *needs) narrow() []revoke.Scope {
 		if ref.ClientID != "" {
 			out = append(out, revoke.Scope{Org: ref.Org, Kind: revoke.ScopeSession, Key: revoke.SessionKey(ref.App, ref.ClientID)})
 		}
+		if ref.SID != "" {
+			out = append(out, revoke.Scope{Org: ref.Org, Kind: revoke.ScopeSession, Key: revoke.SessionKey("", ref.SID)})
+		}
 	}
 	return out
 }

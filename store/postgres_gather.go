@@ -346,7 +346,7 @@ func put(f *revoke.Facts, what int, r *record) error {
 		f.Resources[v.ID] = v
 	case partDevice:
 		name, id := r.deviceIdentifier()
-		f.Devices[name] = id
+		f.AddDevice(name, id)
 	case partCutoff:
 		c := r.cutoff()
 		f.Cutoffs[c.Scope] = c

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -330,14 +331,20 @@ func (r *reading) things(ctx context.Context) error {
 	}
 	return r.look(ctx, deviceIdentifiersTable, deviceBy, func(row record) error {
 		name, id := row.deviceIdentifier()
-		r.facts.Devices[name] = id
+		r.facts.AddDevice(name, id)
 		return nil
 	}, keys(r.need.devices, func(d revoke.DeviceIdentifier) []any { return []any{d.Org, clean(d.Namespace), clean(d.Value)} })...)
 }
 
 // newest reads the newest birth in each scope of many people: the last entry of an index.
 func (r *reading) newest(ctx context.Context) error {
-	for _, scope := range r.need.newestOf {
+	scopes := slices.Clone(r.need.newestOf)
+	for name, devices := range r.facts.Devices {
+		for _, id := range devices {
+			scopes = append(scopes, revoke.DeviceScope(name.Org, id))
+		}
+	}
+	for _, scope := range scopes {
 		in, ok := sessionsIn(scope)
 		if !ok {
 			continue
@@ -361,8 +368,10 @@ func (r *reading) cutoffs(ctx context.Context) error {
 		return nil
 	}
 	narrow := r.need.narrow()
-	for d, id := range r.facts.Devices {
-		narrow = append(narrow, revoke.DeviceScope(d.Org, id))
+	for d, devices := range r.facts.Devices {
+		for _, id := range devices {
+			narrow = append(narrow, revoke.DeviceScope(d.Org, id))
+		}
 	}
 	for _, s := range r.facts.Sessions {
 		if !s.Device.IsZero() {

@@ -10,13 +10,13 @@ var usersTable = newTable(table{
 
 func userRecord(u revoke.User) (r record) {
 	r.id[0], r.text[0] = u.ID, u.Org
-	r.num = [8]int64{flag(u.Spared), int64(u.LiftedOver), int64(u.CreatedAt)}
+	r.num = [8]int64{int64(u.SparedAt), int64(u.LiftedOver), int64(u.CreatedAt)}
 	return r
 }
 
 func (r *record) user() revoke.User {
 	return revoke.User{
-		ID: r.id[0], Org: r.text[0], Spared: r.num[0] != 0,
+		ID: r.id[0], Org: r.text[0], SparedAt: revoke.Instant(r.num[0]),
 		LiftedOver: revoke.Instant(r.num[1]), CreatedAt: revoke.Instant(r.num[2]),
 	}
 }

@@ -43,6 +43,7 @@ type Metrics struct {
 	refused    *prometheus.CounterVec
 	attempts   *prometheus.CounterVec
 	attempting *prometheus.HistogramVec
+	alarms     *prometheus.CounterVec
 }
 
 // names are the labels that the settings choose.
@@ -83,6 +84,12 @@ func New(cfg Config) (*Metrics, error) {
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"target"}),
 	}
+	m.alarms = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "curfew_alarms_total", Help: "Alarms raised; /v1/alarms lists those that stand.",
+	}, []string{"kind"})
+	for _, kind := range revoke.AlarmKinds() {
+		m.alarms.WithLabelValues(string(kind)) // a rate needs the 0 before the first
+	}
 	ready := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "curfew_ready", Help: "1 when questions about sessions are answered, 0 when they are refused.",
 	}, func() float64 {
@@ -97,7 +104,7 @@ func New(cfg Config) (*Metrics, error) {
 	})
 	build.Set(1)
 	for _, c := range []prometheus.Collector{
-		m.received, m.receiving, m.refused, m.attempts, m.attempting, ready, build,
+		m.received, m.receiving, m.refused, m.attempts, m.attempting, m.alarms, ready, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		if err := m.registry.Register(c); err != nil {
@@ -138,6 +145,9 @@ func (m *Metrics) Attempted(target, outcome string, took time.Duration) {
 	m.attempts.WithLabelValues(target, m.outcomes.known(outcome)).Inc()
 	m.attempting.WithLabelValues(target).Observe(max(took, 0).Seconds())
 }
+
+// Alarmed counts an alarm.
+func (m *Metrics) Alarmed(kind revoke.AlarmKind) { m.alarms.WithLabelValues(string(kind)).Inc() }
 
 // Registry is what the page is made of.
 func (m *Metrics) Registry() prometheus.Gatherer { return m.registry }

@@ -66,14 +66,15 @@ func (t *tables) gather(need revoke.Need, now revoke.Instant) *revoke.Facts {
 			f.Users[user] = u
 		}
 	}
-	t.gatherSessions(need, f, seen, now)
 	for _, d := range t.devices {
 		for _, id := range d.Identifiers {
 			if slices.Contains(need.Devices, id) {
-				f.Devices[id] = d.ID
+				f.AddDevice(id, d.ID)
+				need.NewestOf = append(slices.Clone(need.NewestOf), revoke.DeviceScope(id.Org, d.ID))
 			}
 		}
 	}
+	t.gatherSessions(need, f, seen, now)
 	if need.Cutoffs {
 		t.gatherCutoffs(need, f, seen)
 	}
@@ -112,13 +113,16 @@ func (t *tables) gatherCutoffs(need revoke.Need, f *revoke.Facts, seen map[revok
 	narrow := map[revoke.Scope]bool{}
 	for _, d := range need.Devices {
 		narrow[revoke.DeviceScope(d.Org, revoke.DeviceID(d))] = true
-		if id, ok := f.Devices[d]; ok {
+		for _, id := range f.Devices[d] {
 			narrow[revoke.DeviceScope(d.Org, id)] = true
 		}
 	}
 	for _, ref := range need.Sessions {
 		if ref.ClientID != "" {
 			narrow[revoke.Scope{Org: ref.Org, Kind: revoke.ScopeSession, Key: revoke.SessionKey(ref.App, ref.ClientID)}] = true
+		}
+		if ref.SID != "" {
+			narrow[revoke.Scope{Org: ref.Org, Kind: revoke.ScopeSession, Key: revoke.SessionKey("", ref.SID)}] = true
 		}
 	}
 	for scope, c := range t.cutoffs {

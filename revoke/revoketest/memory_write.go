@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"curfew/revoke"
 )
@@ -74,7 +75,8 @@ func (t *tables) write(e *revoke.Effects, at revoke.Instant) {
 	for _, u := range e.Users {
 		if have, ok := t.users[u.ID]; ok {
 			u.Org, u.CreatedAt = have.Org, have.CreatedAt
-			u.Spared, u.LiftedOver = u.Spared || have.Spared, max(u.LiftedOver, have.LiftedOver)
+			u.SparedAt, u.UnsparedAt = max(u.SparedAt, have.SparedAt), max(u.UnsparedAt, have.UnsparedAt)
+			u.LiftedOver = max(u.LiftedOver, have.LiftedOver)
 		}
 		t.users[u.ID] = u
 	}
@@ -110,10 +112,15 @@ func (t *tables) write(e *revoke.Effects, at revoke.Instant) {
 		t.cutoffs[c.Scope] = c
 	}
 	for _, d := range e.Devices {
-		if _, ok := t.devices[d.ID]; !ok {
-			d.Identifiers = slices.Clone(d.Identifiers)
-			t.devices[d.ID] = d
+		if have, ok := t.devices[d.ID]; ok {
+			have.Identifiers = append(slices.Clone(have.Identifiers), d.Identifiers...)
+			d = have
 		}
+		slices.SortFunc(d.Identifiers, func(a, b revoke.DeviceIdentifier) int {
+			return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Value, b.Value))
+		})
+		d.Identifiers = slices.Compact(d.Identifiers)
+		t.devices[d.ID] = d
 	}
 	for _, s := range e.Sessions {
 		t.sessions[s.ID] = s

@@ -25,9 +25,9 @@ func userRow(b *bench) {
 	}{
 		{u, u},
 		{with(u, func(u *revoke.User) { u.LiftedOver = 50 }), with(u, func(u *revoke.User) { u.LiftedOver = 50 })},
-		{with(u, func(u *revoke.User) { u.Spared = true }), with(u, func(u *revoke.User) { u.LiftedOver, u.Spared = 50, true })},
-		{with(u, func(u *revoke.User) { u.LiftedOver = 40 }), with(u, func(u *revoke.User) { u.LiftedOver, u.Spared = 50, true })},
-		{with(u, func(u *revoke.User) { u.LiftedOver = 60 }), with(u, func(u *revoke.User) { u.LiftedOver, u.Spared = 60, true })},
+		{with(u, func(u *revoke.User) { u.SparedAt = 7 }), with(u, func(u *revoke.User) { u.LiftedOver, u.SparedAt = 50, 7 })},
+		{with(u, func(u *revoke.User) { u.LiftedOver = 40 }), with(u, func(u *revoke.User) { u.LiftedOver, u.SparedAt = 50, 7 })},
+		{with(u, func(u *revoke.User) { u.LiftedOver = 60 }), with(u, func(u *revoke.User) { u.LiftedOver, u.SparedAt = 60, 7 })},
 	}
 	for i, step := range steps {
 		b.write(revoke.Effects{Users: []revoke.User{step.write}})
@@ -187,7 +187,7 @@ func everyScope(b *bench) {
 		Sessions: []revoke.SessionRef{{Org: org, App: "portal", ClientID: "s-1"}},
 	})
 	b.same("cutoffs in the facts", got.Cutoffs, want)
-	b.same("devices in the facts", got.Devices, map[revoke.DeviceIdentifier]revoke.ID{held: known.ID})
+	b.same("devices in the facts", got.Devices, map[revoke.DeviceIdentifier][]revoke.ID{held: {known.ID}})
 	b.same("cutoffs of the person", b.people(u.ID)[0].Cutoffs, []revoke.Cutoff{want[scopes[3]], want[scopes[4]], want[scopes[5]], want[scopes[6]]})
 	read := map[revoke.Scope]revoke.Cutoff{}
 	for _, c := range b.view() {
@@ -215,7 +215,7 @@ func deviceRow(b *bench) {
 	d := revoke.Device{ID: revoke.DeviceID(name), Org: org, Name: "Sally's phone", Platform: "iOS", Identifiers: []revoke.DeviceIdentifier{name, serial}, CreatedAt: b.now()}
 	b.write(revoke.Effects{Devices: []revoke.Device{d}})
 	got := b.facts(revoke.Need{Devices: []revoke.DeviceIdentifier{serial, name, foreign}})
-	b.same("device by each of its identifiers", got.Devices, map[revoke.DeviceIdentifier]revoke.ID{serial: d.ID, name: d.ID})
+	b.same("device by each of its identifiers", got.Devices, map[revoke.DeviceIdentifier][]revoke.ID{serial: {d.ID}, name: {d.ID}})
 }
 
 func sessionRow(b *bench) {
@@ -353,7 +353,7 @@ func viewRows(b *bench) {
 		{Users: []revoke.User{with(c, func(u *revoke.User) { u.LiftedOver = at - 10 })}},
 		{Cutoffs: []revoke.Cutoff{{Scope: kind, SparedAt: at - 60, SparedBy: b.id()}}},
 		{Joins: []revoke.Join{with(revoke.NewJoin(a.ID, c.ID, 0, revoke.ID{}), func(j *revoke.Join) { j.SplitAt = at - 5 })}},
-		{Users: []revoke.User{with(d, func(u *revoke.User) { u.Spared = true })}},
+		{Users: []revoke.User{with(d, func(u *revoke.User) { u.SparedAt = 7 })}},
 	}
 	summed := revoke.NewView()
 	for i, e := range written {

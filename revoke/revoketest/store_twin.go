@@ -92,7 +92,7 @@ func (w *twins) writeSome(t *rapid.T) {
 		one := revoke.Effects{}
 		switch rapid.IntRange(0, 9).Draw(t, "sort") {
 		case 0:
-			one.Users = []revoke.User{{ID: user, Org: w.org, CreatedAt: 1, LiftedOver: small(t, "lifted over"), Spared: rapid.Bool().Draw(t, "spared")}}
+			one.Users = []revoke.User{{ID: user, Org: w.org, CreatedAt: 1, LiftedOver: small(t, "lifted over"), SparedAt: small(t, "spared")}}
 		case 1:
 			id := drawn(t, "identifier", w.ids)
 			from := 10*small(t, "from") + revoke.Instant(slices.Index(w.users, user)+1)
