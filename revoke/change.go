@@ -40,7 +40,7 @@ type Effects struct {
 	Devices     []Device
 	Sessions    []Session
 	Ends        []End
-	Events      []Event
+	Events      []Event // new, or one that is there with the state, note and decision of its replay
 	Revocations []Revocation
 	Deliveries  []Delivery
 	Resources   []Resource // written whole

@@ -186,6 +186,11 @@ type Ledger interface {
 	// Due returns people for whom something has to happen by itself by now, the longest waiting first: timed blocks whose end has
 	// come and that nobody lifted, and plans whose day has come and that were not carried out.
 	Due(ctx context.Context, now Instant, limit int) ([]Due, error)
+	// DevicesNamed returns the devices that carry one of the names, with all their names.
+	DevicesNamed(ctx context.Context, names []DeviceIdentifier) ([]Device, error)
+	// LeftBehind returns users on whom a block of the authority was set, or for whom it has a plan that was not carried out, by id
+	// after one.
+	LeftBehind(ctx context.Context, org, authority string, after ID, limit int) ([]ID, error)
 	// Spared returns the users who are break-glass people now.
 	Spared(ctx context.Context, org string) ([]User, error)
 }
