@@ -75,6 +75,7 @@ type Config struct {
 	Observer       revoke.Observer // nil looks away
 	Log            *slog.Logger
 	Version        string
+	PublicURL      string // where clients reach the server, as /openapi.json says; empty: where they found that
 }
 
 const (
@@ -174,7 +175,12 @@ func newApp(cfg Config, lasting *lasting) (*App, error) {
 		WriteTimeout:                 writeTimeout,
 		ErrorHandler:                 func(c *fiber.Ctx, err error) error { a.fail(c.Context(), err); return nil },
 	})
+	described, err := document(&cfg)
+	if err != nil {
+		return nil, fmt.Errorf("api.New: %w", err)
+	}
 	a.routes()
+	a.fiber.Get("/openapi.json", openapi(described))
 	a.route = a.fiber.Handler()
 	return a, nil
 }
