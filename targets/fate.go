@@ -27,20 +27,20 @@ func (l *Line) Fate(a outbound.Answer) error {
 	case s >= 200 && s < 300:
 		return nil
 	case s >= 300 && s < 400:
-		return revoke.Permanent(l.says(s, "redirects us, which we never follow: put the address that it moved to into this target's url"))
+		return revoke.Permanent(l.says(s, "redirects us, which we never follow: put the address that it moved to into its url"))
 	}
 	switch s {
 	case http.StatusUnauthorized:
-		return revoke.RefusedCredential{Err: l.says(s, "refused our credential: save the one that it expects in this target's settings")}
+		return revoke.RefusedCredential{Err: l.says(s, "refused our credential: save the one that it expects in its settings")}
 	case http.StatusForbidden:
 		return revoke.RefusedCredential{Err: l.says(s, "refused us the right: give our credential there the rights that this type's page names")}
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
-		return l.says(s, "has nothing at this address that takes our call: check this target's url, or wait until it is deployed")
+		return l.says(s, "has nothing at this address that takes our call: check its url, or wait until it is deployed")
 	case http.StatusBadRequest:
 		return l.says(s, "did not understand the call: look into its log; a wrong secret is often answered so")
 	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType,
 		http.StatusUnprocessableEntity, http.StatusRequestHeaderFieldsTooLarge:
-		return revoke.Permanent(l.says(s, "will never take this call: look into its log, then retry or drop the delivery"))
+		return revoke.Permanent(l.says(s, "will never take this call: look into its log"))
 	case http.StatusTooManyRequests, http.StatusRequestTimeout, http.StatusTooEarly:
 		return l.later(a, l.says(s, "asks us to come back later"))
 	}
@@ -51,7 +51,7 @@ func (l *Line) Fate(a outbound.Answer) error {
 }
 
 func (l *Line) says(status int, what string) error {
-	return fmt.Errorf("target %s answered %d, it %s", l.target, status, what)
+	return fmt.Errorf("%s answered %d, it %s", l.name, status, what)
 }
 
 // later obeys what the answer asks us to wait, if it does.

@@ -15,7 +15,7 @@ import (
 // Line is the one way from a target to its system. All workers share it, so that rate, concurrency and what the system
 // asked us to wait hold for the target and not for each of them. It is safe for concurrent use.
 type Line struct {
-	target string
+	name   string // "target portal", as errors say it
 	client *http.Client
 	clock  revoke.Clock
 	slots  chan struct{}
@@ -37,7 +37,7 @@ func (d Deps) Line(c Common) *Line {
 		calls = usualCalls
 	}
 	return &Line{
-		target: d.Name, client: d.Clients.Configured(), clock: d.Clock,
+		name: "target " + d.Name, client: d.Clients.Configured(), clock: d.Clock,
 		slots: make(chan struct{}, calls), pace: pace{rate: c.Rate},
 	}
 }
@@ -47,23 +47,23 @@ func (d Deps) Line(c Common) *Line {
 // because its turn comes late. What the status means is for [Line.Fate] to say.
 func (l *Line) Do(ctx context.Context, r *http.Request, limit int) (outbound.Answer, error) {
 	if ctx.Err() != nil { // a select would choose by chance between a free slot and the end
-		return outbound.Answer{}, fmt.Errorf("target %s: no call was made, its time was over before: %w", l.target, ctx.Err())
+		return outbound.Answer{}, fmt.Errorf("%s: no call was made, its time was over before: %w", l.name, ctx.Err())
 	}
 	select {
 	case l.slots <- struct{}{}:
 		defer func() { <-l.slots }()
 	case <-ctx.Done():
-		return outbound.Answer{}, fmt.Errorf("target %s: no call was made, %d others are under way and answered too slowly: %w", l.target, cap(l.slots), ctx.Err())
+		return outbound.Answer{}, fmt.Errorf("%s: no call was made, %d others are under way and answered too slowly: %w", l.name, cap(l.slots), ctx.Err())
 	}
 	if wait := revoke.Instant(l.held.Load()).Sub(l.clock.Now()); wait > 0 {
-		return outbound.Answer{}, revoke.RetryAfter(fmt.Errorf("target %s asked for a pause in its last answer; no call was made", l.target), wait)
+		return outbound.Answer{}, revoke.RetryAfter(fmt.Errorf("%s asked for a pause in its last answer; no call was made", l.name), wait)
 	}
 	if err := l.turn(ctx); err != nil {
 		return outbound.Answer{}, err
 	}
 	a, err := outbound.Do(l.client, r.WithContext(ctx), limit)
 	if err != nil {
-		return a, fmt.Errorf("target %s %w", l.target, err)
+		return a, fmt.Errorf("%s %w", l.name, err)
 	}
 	return a, nil
 }
@@ -73,7 +73,7 @@ func (l *Line) Do(ctx context.Context, r *http.Request, limit int) (outbound.Ans
 func (l *Line) turn(ctx context.Context) error {
 	wait, ok := l.pace.take(l.clock.Now())
 	if !ok {
-		return revoke.RetryAfter(fmt.Errorf("target %s: its rate of %s is used up; no call was made", l.target, l.pace.rate), wait)
+		return revoke.RetryAfter(fmt.Errorf("%s: its rate of %s is used up; no call was made", l.name, l.pace.rate), wait)
 	}
 	if wait == 0 {
 		return nil
@@ -85,7 +85,7 @@ func (l *Line) turn(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		l.pace.giveBack()
-		return fmt.Errorf("target %s: no call was made while it waited for its turn: %w", l.target, ctx.Err())
+		return fmt.Errorf("%s: no call was made while it waited for its turn: %w", l.name, ctx.Err())
 	}
 }
 

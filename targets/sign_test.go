@@ -13,7 +13,7 @@ import (
 // TestSignatureVector is computed apart from us (with Python's hmac) from the standard's text.
 func TestSignatureVector(t *testing.T) {
 	t.Parallel()
-	keys, err := signingKeys(WebhookSettings{Secret: revoke.NewSecret("whsec_Y3VyZmV3LXRlc3Qtc2VjcmV0LTAxMjM0NTY3ODlhYmNk")})
+	keys, err := signingKeys(revoke.NewSecret("whsec_Y3VyZmV3LXRlc3Qtc2VjcmV0LTAxMjM0NTY3ODlhYmNk"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestTurnsAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		clock := &revoke.ProcessClock{}
-		l := &Line{target: "portal", clock: clock, pace: pace{rate: Rate{20, time.Second}}}
+		l := &Line{name: "target portal", clock: clock, pace: pace{rate: Rate{20, time.Second}}}
 		start := clock.Now()
 		for range 40 {
 			if err := l.turn(t.Context()); err != nil {
