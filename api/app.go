@@ -95,6 +95,7 @@ type App struct {
 	fiber  *fiber.App
 	route  fasthttp.RequestHandler
 	tokens []token
+	orgs   []string // whose sessions forward-auth knows
 	rules  []rule
 	valid  *validator.Validate
 	*lasting
@@ -161,7 +162,7 @@ func newApp(cfg Config, lasting *lasting) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg, tokens: tokens, valid: newValidator(), lasting: lasting}
+	a := &App{cfg: cfg, tokens: tokens, orgs: orgsOf(tokens), valid: newValidator(), lasting: lasting}
 	a.fiber = fiber.New(fiber.Config{
 		// Fiber's strings otherwise point into buffers of the next request; ours end up in maps and in the store.
 		Immutable:                    true,

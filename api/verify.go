@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -16,8 +17,17 @@ import (
 // maxCookies bounds how many cookies of one name are looked up.
 const maxCookies = 4
 
-// forwardOrg is whose sessions forward-auth knows: a proxy names no org.
-const forwardOrg = "main"
+// orgsOf returns whose sessions forward-auth knows, since a proxy names no org: those whose tokens can register any.
+func orgsOf(tokens []token) []string {
+	var orgs []string
+	for i := range tokens {
+		if tokens[i].scopes&scopeSessions != 0 {
+			orgs = append(orgs, tokens[i].source.Org)
+		}
+	}
+	slices.Sort(orgs) // the answer does not depend on the order of the settings
+	return slices.Compact(orgs)
+}
 
 // verify answers a proxy that asks, before it passes a request on, whether its session is live. Every token that the
 // request carries counts: if any of them is of a dead session the request is refused, because the application behind
@@ -68,18 +78,33 @@ func (a *App) carried(ctx context.Context, req *fasthttp.RequestCtx) (*revoke.An
 	}
 	var first *revoke.Answer
 	for i, text := range tokens {
-		found, err := a.cfg.Service.Ask(ctx, revoke.SessionRef{Org: forwardOrg, Token: sha256.Sum256(text)})
+		found, err := a.askAnyOrg(ctx, sha256.Sum256(text))
 		switch {
 		case errors.Is(err, revoke.ErrNotFound) && i < asked:
 			return nil, nil // what is offered as a session token and is none
 		case errors.Is(err, revoke.ErrNotFound): // somebody else's cookie of the same name
 		case err != nil:
 			return nil, fmt.Errorf("ask about a session token: %w", err)
-		case !found.Live || found.Session.Org != forwardOrg:
+		case !found.Live:
 			return nil, nil
 		case first == nil:
 			first = &found
 		}
 	}
 	return first, nil
+}
+
+// askAnyOrg asks about the session of a token in one org after another; one that is in memory is found at once.
+func (a *App) askAnyOrg(ctx context.Context, token revoke.TokenHash) (revoke.Answer, error) {
+	for _, org := range a.orgs {
+		found, err := a.cfg.Service.Ask(ctx, revoke.SessionRef{Org: org, Token: token})
+		switch {
+		case errors.Is(err, revoke.ErrNotFound):
+		case err != nil:
+			return revoke.Answer{}, fmt.Errorf("ask about a session of org %s: %w", org, err)
+		case slices.Contains(a.orgs, found.Session.Org): // memory may know it although this org does not
+			return found, nil
+		}
+	}
+	return revoke.Answer{}, revoke.ErrNotFound
 }
