@@ -34,7 +34,7 @@ type Service interface {
 	Register(ctx context.Context, src revoke.Source, r revoke.Registration) (revoke.Registered, error)
 	Split(ctx context.Context, actor revoke.Actor, src revoke.Source, a, b revoke.ID, reason string) error
 	Ask(ctx context.Context, ref revoke.SessionRef) (revoke.Answer, error)
-	Judge(session *revoke.Session) (revoke.Verdict, error)
+	Judge(ctx context.Context, session *revoke.Session) (revoke.Verdict, error)
 	Members(user revoke.ID) ([]revoke.ID, error)
 	Ready() error
 }
@@ -103,16 +103,17 @@ type App struct {
 
 // lasting is what outlives [App.Replace].
 type lasting struct {
-	answers  atomic.Pointer[App] // who does, since the last Replace
-	refusals *refusals
-	chunked  sync.Map // *fasthttp.RequestHeader to door, for bodies of unknown length: see headerReceived
-	counts   counts
-	closed   atomic.Bool
+	answers     atomic.Pointer[App] // who does, since the last Replace
+	refusals    *refusals
+	chunked     sync.Map // *fasthttp.RequestHeader to door, for bodies of unknown length: see headerReceived
+	counts      counts
+	closed      atomic.Bool
+	connections *connections
 }
 
 // New checks cfg and builds the application. It opens nothing.
 func New(cfg Config) (*App, error) {
-	a, err := newApp(cfg, &lasting{})
+	a, err := newApp(cfg, &lasting{connections: newConnections()})
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +262,7 @@ func (a *App) on(method, path string, needs scopes, handle func(*fiber.Ctx, *tok
 
 // Serve answers on ln until [App.Shutdown]; then it returns nil. It closes ln.
 func (a *App) Serve(ln net.Listener) error {
-	ln = lingeringListener{ln, &a.closed}
+	ln = lingeringListener{ln, &a.closed, a.open}
 	if a.cfg.TLS != nil {
 		ln = tls.NewListener(ln, a.cfg.TLS)
 	}

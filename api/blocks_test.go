@@ -48,7 +48,7 @@ func TestABlockEndsAtItsTime(t *testing.T) {
 		t.Errorf("a timed block: %s", got.body)
 	}
 	b.store.Moving().Advance(time.Hour)
-	if err := b.service.EndTimed(t.Context()); err != nil {
+	if err := b.service.EndDue(t.Context()); err != nil {
 		t.Fatalf("end timed blocks: %v", err)
 	}
 	b.register("sally@example.edu", "browser", "after")

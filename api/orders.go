@@ -102,7 +102,7 @@ func (a *App) countDevices(o *revoke.Outcome) error {
 		o.Covers = 0
 		var failed error
 		err := a.cfg.Store.EachSession(ctx, r.Scope, a.cfg.Clock.Now(), func(s *revoke.Session) {
-			verdict, err := a.cfg.Service.Judge(s)
+			verdict, err := a.verdict(s)
 			if failed = errors.Join(failed, err); verdict.Live {
 				o.Covers++
 			}

@@ -141,7 +141,7 @@ func TestTimedBlocks(t *testing.T) {
 	}
 	b.want("during", b.as("portal", "POST", "/v1/sessions", `{"subject": `+sally+`, "kind": "browser"}`), 403, "blocked")
 	b.store.Moving().Advance(time.Hour)
-	if err := b.service.EndTimed(t.Context()); err != nil {
+	if err := b.service.EndDue(t.Context()); err != nil {
 		t.Fatalf("end timed blocks: %v", err)
 	}
 	b.want("afterwards", b.as("portal", "POST", "/v1/sessions", `{"subject": `+sally+`, "kind": "browser", "token": "after"}`), 201)

@@ -151,7 +151,7 @@ func (a *App) prejudge(ctx context.Context, t *token, who revoke.Subject, app st
 				born = min(born, at)
 			}
 		}
-		verdict, err := a.cfg.Service.Judge(&revoke.Session{Org: t.voice.Org, App: app, User: users[0], Kind: revoke.Kind(in.Kind), BornAt: born, ExpiresAt: never})
+		verdict, err := a.verdict(&revoke.Session{Org: t.voice.Org, App: app, User: users[0], Kind: revoke.Kind(in.Kind), BornAt: born, ExpiresAt: never})
 		switch {
 		case err != nil:
 			return fmt.Errorf("judge a registration: %w", err)

@@ -52,8 +52,14 @@ func becauseOf(v revoke.Verdict) *because {
 	return &because{v.Sentence(), v.Scope, v.At, v.Revocation, v.Authority}
 }
 
+func (a *App) verdict(s *revoke.Session) (revoke.Verdict, error) {
+	ctx, cancel := asking()
+	defer cancel()
+	return a.cfg.Service.Judge(ctx, s)
+}
+
 func (a *App) viewSession(s *revoke.Session) (*sessionView, error) {
-	verdict, err := a.cfg.Service.Judge(s)
+	verdict, err := a.verdict(s)
 	if err != nil {
 		return nil, fmt.Errorf("judge session %s: %w", s.ID, err)
 	}

@@ -81,7 +81,7 @@ func (a *App) viewUser(p *revoke.Person) (userView, error) {
 		return view, fmt.Errorf("find who is one person with user %s: %w", p.User.ID, err)
 	}
 	view.Members = append(view.Members, slices.DeleteFunc(members, func(m revoke.ID) bool { return m == p.User.ID })...)
-	verdict, err := a.cfg.Service.Judge(&revoke.Session{Org: p.User.Org, User: p.User.ID, BornAt: never, ExpiresAt: never})
+	verdict, err := a.verdict(&revoke.Session{Org: p.User.Org, User: p.User.ID, BornAt: never, ExpiresAt: never})
 	if err != nil {
 		return view, fmt.Errorf("judge user %s: %w", p.User.ID, err)
 	}

@@ -151,7 +151,7 @@ func (a *App) whyPerson(ctx context.Context, c *fiber.Ctx, t *token, q query) er
 // judgePerson asks the one rule about a session that began at born and that only what is on the person, or on everyone,
 // can end.
 func (a *App) judgePerson(t *token, user revoke.ID, born revoke.Instant) (revoke.Verdict, error) {
-	verdict, err := a.cfg.Service.Judge(&revoke.Session{Org: t.voice.Org, User: user, BornAt: born, ExpiresAt: never})
+	verdict, err := a.verdict(&revoke.Session{Org: t.voice.Org, User: user, BornAt: born, ExpiresAt: never})
 	if err != nil {
 		return verdict, fmt.Errorf("judge user %s: %w", user, err)
 	}

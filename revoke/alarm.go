@@ -65,6 +65,7 @@ func (a Alarm) Join(other Alarm) Alarm {
 // AlarmQuery asks for alarms, newest first; empty members match all.
 type AlarmQuery struct {
 	Org      string
+	ID       ID // that one
 	Kind     AlarmKind
 	Standing bool // only those that were not cleared
 	Before   ID   // only those with a smaller id: where a list goes on

@@ -17,49 +17,84 @@ type Answer struct {
 	Verdict
 }
 
-// Ask answers about the session that ref points at: from memory for a token seen before, else from the store. An unknown one
-// is [ErrNotFound]; when we cannot know it is [ErrNotFresh].
+// Ask answers about the session that ref points at, and counts as its use when it is asked for by token and lives. Only what
+// lives is answered from memory; anything else is looked up anew, so that an unknown token, an ended one and another
+// application's take the same time. An unknown one is [ErrNotFound]; when we cannot know it is [ErrNotFresh].
 func (s *Service) Ask(ctx context.Context, ref SessionRef) (Answer, error) {
 	for {
 		// The view keeps the end of a single session only until every cached session was read again, and a view that was read
 		// anew starts without any. So what we know of the session must be as young as the view that judges it.
 		generation := s.known.generation.Load()
 		now := s.store.Clock().Now()
-		k, ok := s.known.get(ref.Token, now)
-		if !ok {
-			if s.view.Load() == nil {
-				return Answer{}, ErrNotFresh
-			}
-			session, err := s.store.FindSession(ctx, ref)
-			if err != nil {
-				return Answer{}, fmt.Errorf("look up session: %w", err)
-			}
-			k = knownSession{session: &session, at: now}
-			if k.userName, k.email, err = s.names(ctx, session.User); err != nil {
-				return Answer{}, err
+		if k, ok := s.known.get(ref, now); ok {
+			if a, ok := s.answer(k, now); ok && s.known.generation.Load() == generation {
+				return a, nil
 			}
 		}
-		v := s.view.Load()
-		if v == nil {
+		if s.view.Load() == nil {
 			return Answer{}, ErrNotFresh
+		}
+		session, err := s.store.FindSession(ctx, ref)
+		if err != nil {
+			return Answer{}, fmt.Errorf("look up session: %w", err)
+		}
+		a := Answer{Session: &session}
+		if a.Verdict, err = s.Judge(ctx, &session); err != nil || !a.Live {
+			return a, err
+		}
+		k := knownSession{session: &session, at: now, used: &lastUse{}}
+		k.used.at.Store(int64(s.known.lastUse(&session)))
+		k.used.written.Store(int64(session.UsedAt))
+		if k.userName, k.email, err = s.called(ctx, session.User); err != nil {
+			return Answer{}, err
 		}
 		if s.known.generation.Load() != generation {
 			continue
 		}
-		if !ok {
-			s.known.put(k, generation)
+		if a, ok := s.answer(k, now); ok {
+			if !ref.Token.IsZero() {
+				s.known.put(k, generation, &s.uses)
+			}
+			return a, nil
 		}
-		return Answer{Session: k.session, UserName: k.userName, Email: k.email, Verdict: Live(k.session, v, now)}, nil
 	}
 }
 
-// Judge answers about a session that was just read from the store.
-func (s *Service) Judge(session *Session) (Verdict, error) {
+// answer answers from memory, if the session lives and is surely not idle.
+func (s *Service) answer(k knownSession, now Instant) (Answer, bool) {
 	v := s.view.Load()
 	if v == nil {
-		return Verdict{}, ErrNotFresh
+		return Answer{}, false
 	}
-	return Live(session, v, s.store.Clock().Now()), nil
+	verdict := Live(k.session, v, now)
+	if !verdict.Live || k.session.idle(Instant(k.used.at.Load()), now) {
+		return Answer{}, false
+	}
+	k.used.at.Store(int64(now))
+	return Answer{Session: k.session, UserName: k.userName, Email: k.email, Verdict: verdict}, true
+}
+
+// Judge answers about a session that was just read from the store. One that lay idle for too long is ended before the answer.
+func (s *Service) Judge(ctx context.Context, session *Session) (Verdict, error) {
+	for {
+		v := s.view.Load()
+		if v == nil {
+			return Verdict{}, ErrNotFresh
+		}
+		now := s.store.Clock().Now()
+		used := s.known.lastUse(session)
+		verdict := Live(session, v, now)
+		if !verdict.Live || !session.idle(used, now) {
+			return verdict, nil
+		}
+		ended, err := s.endIdle(ctx, session, used)
+		if err != nil {
+			return Verdict{}, err
+		}
+		if !ended {
+			return verdict, nil
+		}
+	}
 }
 
 // Members returns the users who are one person with user, user itself first.
@@ -71,7 +106,7 @@ func (s *Service) Members(user ID) ([]ID, error) {
 	return v.Members(user), nil
 }
 
-func (s *Service) names(ctx context.Context, user ID) (userName, email string, err error) {
+func (s *Service) called(ctx context.Context, user ID) (userName, email string, err error) {
 	people, err := s.store.People(ctx, []ID{user})
 	if err != nil {
 		return "", "", fmt.Errorf("read user %s: %w", user, err)
@@ -104,15 +139,21 @@ type known struct {
 	shards     [64]knownShard
 }
 
+type knownKey struct {
+	org   string
+	token TokenHash
+}
+
 type knownShard struct {
 	sync.RWMutex
-	sessions map[TokenHash]knownSession
+	sessions map[knownKey]knownSession
 }
 
 type knownSession struct {
 	session         *Session
 	userName, email string
 	at              Instant
+	used            *lastUse
 }
 
 const (
@@ -122,45 +163,81 @@ const (
 
 func newKnown() *known {
 	k := &known{}
-	k.forget()
+	k.forget(nil)
 	return k
 }
 
-func (k *known) forget() {
+// forget forgets everything but the uses that are not written yet.
+func (k *known) forget(unwritten *uses) {
 	k.generation.Add(1)
 	for i := range k.shards {
 		k.shards[i].Lock()
-		k.shards[i].sessions = map[TokenHash]knownSession{}
+		for _, s := range k.shards[i].sessions {
+			unwritten.add(s.session, s.used)
+		}
+		k.shards[i].sessions = map[knownKey]knownSession{}
 		k.shards[i].Unlock()
 	}
 }
 
-func (k *known) get(token TokenHash, now Instant) (knownSession, bool) {
-	if token.IsZero() {
+func (k *known) shard(token TokenHash) *knownShard { return &k.shards[int(token[0])%len(k.shards)] }
+
+func (k *known) get(ref SessionRef, now Instant) (knownSession, bool) {
+	if ref.Token.IsZero() {
 		return knownSession{}, false
 	}
-	shard := &k.shards[int(token[0])%len(k.shards)]
+	shard := k.shard(ref.Token)
 	shard.RLock()
-	s, ok := shard.sessions[token]
+	s, ok := shard.sessions[knownKey{ref.Org, ref.Token}]
 	shard.RUnlock()
-	return s, ok && now.Sub(s.at) < keepNames
+	return s, ok && now.Sub(s.at) < keepNames && ref.Matches(s.session)
+}
+
+// lastUse returns when a session was used last as far as we remember.
+func (k *known) lastUse(session *Session) Instant {
+	if session.Token.IsZero() {
+		return 0
+	}
+	shard := k.shard(session.Token)
+	shard.RLock()
+	defer shard.RUnlock()
+	if s, ok := shard.sessions[knownKey{session.Org, session.Token}]; ok {
+		return Instant(s.used.at.Load())
+	}
+	return 0
 }
 
 // put remembers a session that was read in the generation.
-func (k *known) put(s knownSession, generation uint64) {
-	token := s.session.Token
-	if token.IsZero() {
-		return
-	}
-	shard := &k.shards[int(token[0])%len(k.shards)]
+func (k *known) put(s knownSession, generation uint64, unwritten *uses) {
+	shard := k.shard(s.session.Token)
 	shard.Lock()
 	defer shard.Unlock()
 	if k.generation.Load() != generation {
 		return
 	}
+	key := knownKey{s.session.Org, s.session.Token}
+	if have, ok := shard.sessions[key]; ok {
+		s.used.at.Store(max(s.used.at.Load(), have.used.at.Load()))
+	}
 	if len(shard.sessions) >= knownPerShard {
 		spare := knownPerShard / 8 // map order is as good as random
-		maps.DeleteFunc(shard.sessions, func(TokenHash, knownSession) bool { spare--; return spare >= 0 })
+		maps.DeleteFunc(shard.sessions, func(_ knownKey, s knownSession) bool {
+			if spare--; spare >= 0 {
+				unwritten.add(s.session, s.used)
+			}
+			return spare >= 0
+		})
 	}
-	shard.sessions[token] = s
+	shard.sessions[key] = s
+}
+
+// each calls visit with every session that is remembered.
+func (k *known) each(visit func(*knownSession)) {
+	for i := range k.shards {
+		k.shards[i].RLock()
+		for _, s := range k.shards[i].sessions {
+			visit(&s)
+		}
+		k.shards[i].RUnlock()
+	}
 }

@@ -1,5 +1,7 @@
 package revoke
 
+import "slices"
+
 // block sets the authority's block and ends everything that was born by then.
 func (d *decision) block(sig Signal, rule Rule, user ID) {
 	blocked, lifted := d.instants(user, rule.Class)
@@ -38,8 +40,9 @@ func (d *decision) lift(sig Signal, rule Rule, user ID) {
 		_, stood = d.f.blocked(user)
 		d.liftOver(user)
 	} else {
-		stood = d.f.blockedBy(user, authority, rule.Class)
-		blocked, lifted := d.instants(user, rule.Class)
+		classes := rule.Class.lifted()
+		stood = d.f.blockedBy(user, authority, classes...)
+		blocked, lifted := d.instants(user, classes...)
 		at := sig.OccurredAt
 		if at == 0 {
 			at = max(d.f.Now, blocked+1, lifted+1)
@@ -48,10 +51,12 @@ func (d *decision) lift(sig Signal, rule Rule, user ID) {
 			key := BlockKey{User: member, Authority: authority, Class: rule.Class}
 			d.write(Effects{Blocks: []Block{{BlockKey: key, LiftedAt: at}}})
 		}
-		stood = stood && !d.f.blockedBy(user, authority, rule.Class)
+		stood = stood && !d.f.blockedBy(user, authority, classes...)
 	}
 	if !stood {
-		d.over(user, rule.Class, ID{})
+		for _, class := range rule.Class.lifted() {
+			d.over(user, class, ID{})
+		}
 		d.settle(EventDecided, "no block of "+authority+" was lifted")
 		return
 	}
@@ -59,7 +64,9 @@ func (d *decision) lift(sig Signal, rule Rule, user ID) {
 	scope := Scope{Org: d.in.source.Org, Kind: ScopeUser, User: user}
 	r := d.record(d.revocation(sig, RevocationLift, scope, at))
 	d.write(Effects{Cutoffs: []Cutoff{{Scope: scope, At: at, Revocation: r.ID}}})
-	d.over(user, rule.Class, r.ID)
+	for _, class := range rule.Class.lifted() {
+		d.over(user, class, r.ID)
+	}
 	if _, still := d.f.blocked(user); !still {
 		d.owe(r, PrioritySingle) // a target is told only when nobody blocks the person any more
 	}
@@ -83,7 +90,8 @@ func (d *decision) liftOver(user ID) {
 // over cuts at the end of every block of the authority that is over: whatever was born while it stood stays dead, in
 // whatever order its two ends became known.
 func (d *decision) over(user ID, class Class, by ID) {
-	blocked, lifted := d.instants(user, class)
+	blocked, _ := d.instants(user, class)
+	_, lifted := d.instants(user, class.liftedBy()...)
 	at := Instant(0)
 	if blocked != 0 && lifted > blocked {
 		at = min(lifted, d.f.Now)
@@ -102,11 +110,11 @@ func (d *decision) over(user ID, class Class, by ID) {
 	}
 }
 
-// instants returns the later blocked_at and lifted_at of the authority's blocks of a class on everybody who is the person.
-func (d *decision) instants(user ID, class Class) (blocked, lifted Instant) {
+// instants returns the later blocked_at and lifted_at of the authority's blocks of some classes on everybody who is the person.
+func (d *decision) instants(user ID, classes ...Class) (blocked, lifted Instant) {
 	for _, member := range d.f.members(user) {
 		for _, b := range d.f.blocks[member] {
-			if b.Authority == d.in.source.Authority && b.Class == class {
+			if b.Authority == d.in.source.Authority && slices.Contains(classes, b.Class) {
 				blocked, lifted = max(blocked, b.BlockedAt), max(lifted, b.LiftedAt)
 			}
 		}

@@ -115,3 +115,16 @@ func (c *ProcessClock) Hold(at Instant) {
 		}
 	}
 }
+
+// wallWatch notices when the machine's clock is moved: it then runs apart from the time that passes. The zero value is ready.
+type wallWatch struct{ last time.Time }
+
+// jump returns by how much the clock was moved since the last call.
+func (w *wallWatch) jump() time.Duration {
+	now := time.Now()
+	defer func() { w.last = now }()
+	if w.last.IsZero() {
+		return 0
+	}
+	return now.Round(0).Sub(w.last.Round(0)) - now.Sub(w.last) // Round drops the reading of the monotonic clock
+}

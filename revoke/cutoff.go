@@ -129,7 +129,25 @@ func liftedElsewhere(b Block, users []*Personal) bool {
 	}
 	return slices.ContainsFunc(users, func(u *Personal) bool {
 		return slices.ContainsFunc(u.Blocks, func(other Block) bool {
-			return other.Authority == b.Authority && other.Class == b.Class && other.LiftedAt > b.BlockedAt
+			return other.Authority == b.Authority && other.LiftedAt > b.BlockedAt && b.Class.isLiftedBy(other.Class)
 		})
 	})
 }
+
+// lifted are the classes of block that a lift of c is about: what a source announced is lifted as its other blocks are.
+func (c Class) lifted() []Class {
+	if c == ClassPlain {
+		return []Class{ClassPlain, ClassPlan}
+	}
+	return []Class{c}
+}
+
+// liftedBy are the classes whose lifts are about c.
+func (c Class) liftedBy() []Class {
+	if c == ClassPlan {
+		return []Class{ClassPlain, ClassPlan}
+	}
+	return []Class{c}
+}
+
+func (c Class) isLiftedBy(lift Class) bool { return lift == c || c == ClassPlan && lift == ClassPlain }

@@ -227,6 +227,8 @@ func (d *decision) signal(sig Signal) {
 func (d *decision) act(sig Signal, rule Rule, user ID) {
 	d.decided.User = user
 	switch {
+	case sig.Planned && rule.Block == SetBlock:
+		d.plan(sig, rule, user)
 	case rule.Block == SetBlock:
 		d.block(sig, rule, user)
 	case rule.Block == LiftIt:

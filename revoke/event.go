@@ -114,20 +114,22 @@ func (s Source) Rule(kind SignalKind) Rule {
 
 // Signal is one fact read from an event: what, about whom, and when it happened according to the sender.
 type Signal struct {
-	Kind       SignalKind
-	Subject    Subject
-	Device     []DeviceIdentifier // that device instead of the whole person
-	Session    SessionRef         // that session instead of the whole person
-	OnlyKind   Kind               // only the person's sessions of this kind
-	OnlyApp    string             // only the person's sessions of this app
-	Wide       ScopeKind          // everyone, kind or app: nobody in particular; the kind or app stands in OnlyKind or OnlyApp
-	OccurredAt Instant            // as sent; zero when the sender states none
-	Command    bool               // an order rather than news: cuts at receipt
-	Block      bool               // an admin's order that also blocks
-	Until      Instant            // the end of that block; zero when it has none
-	Repeated   bool               // the sender wrote the state that it had written before: it counts only if a session came since
-	Reason     string
-	Counting   bool // the caller wants to know how many sessions it covers
+	Kind        SignalKind
+	Subject     Subject
+	Device      []DeviceIdentifier // that device instead of the whole person
+	Session     SessionRef         // that session instead of the whole person
+	OnlyKind    Kind               // only the person's sessions of this kind
+	OnlyApp     string             // only the person's sessions of this app
+	Wide        ScopeKind          // everyone, kind or app: nobody in particular; the kind or app stands in OnlyKind or OnlyApp
+	OccurredAt  Instant            // as sent; zero when the sender states none
+	Planned     bool               // an announcement, said at OccurredAt, of what happens at EffectiveAt
+	EffectiveAt Instant            // the day of what is announced; zero takes an announcement back
+	Command     bool               // an order rather than news: cuts at receipt
+	Block       bool               // an admin's order that also blocks
+	Until       Instant            // the end of that block; zero when it has none
+	Repeated    bool               // the sender wrote the state that it had written before: it counts only if a session came since
+	Reason      string
+	Counting    bool // the caller wants to know how many sessions it covers
 }
 
 // EventState is what became of an event. The set is closed.

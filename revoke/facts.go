@@ -180,9 +180,12 @@ func (f *Facts) blocked(user ID) (Block, bool) { return standing(f.personal(user
 func (f *Facts) blockedBy(user ID, authority string, classes ...Class) bool {
 	people := f.personal(user)
 	for _, p := range people {
-		p.Blocks = slices.DeleteFunc(slices.Clone(p.Blocks), func(b Block) bool {
-			return b.Authority != authority || len(classes) > 0 && !slices.Contains(classes, b.Class)
-		})
+		p.Blocks = slices.DeleteFunc(slices.Clone(p.Blocks), func(b Block) bool { return b.Authority != authority })
+		for i := range p.Blocks {
+			if len(classes) > 0 && !slices.Contains(classes, p.Blocks[i].Class) {
+				p.Blocks[i].BlockedAt = 0 // its lift counts all the same
+			}
+		}
 	}
 	_, ok := standing(people)
 	return ok

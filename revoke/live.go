@@ -15,6 +15,8 @@ const (
 	CauseCutoff  Cause = "cutoff"
 	CauseEnded   Cause = "ended"
 	CauseExpired Cause = "expired"
+	CauseShared  Cause = "shared" // of a stateless token: two people carry its subject
+	CauseFuture  Cause = "future" // of a stateless token: it was issued ahead of now
 )
 
 // Verdict is the answer about one session, with the reason when it is dead.
@@ -110,6 +112,10 @@ func (v Verdict) Sentence() string {
 		return "this session was ended at " + at
 	case CauseCutoff:
 		return fmt.Sprintf("%s from before %s were ended", v.Scope.sessions(), at)
+	case CauseShared:
+		return "two people carry this identifier; ask by one that only this person has"
+	case CauseFuture:
+		return "the token says that it was issued at " + at + ", which lies ahead"
 	case CauseNone:
 	}
 	return ""

@@ -26,6 +26,8 @@ type TargetName struct{ Name, Org string }
 // concurrent use.
 type Service struct {
 	store    Store
+	ledger   Ledger
+	notes    Notes
 	targets  atomic.Pointer[[]TargetName]
 	observer Observer
 	log      *slog.Logger
@@ -33,6 +35,8 @@ type Service struct {
 	mu       sync.RWMutex         // readers apply changes, the writer swaps views
 	reading  *View                // the view that is being read from the store; what is committed meanwhile goes there too
 	known    *known
+	names    *names
+	uses     uses
 	reload   chan struct{} // asks Run to read the view again
 	owed     chan struct{} // told after every commit that made deliveries
 	alarms   chan struct{} // told after every commit that raised one
@@ -49,9 +53,12 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		store: cfg.Store, observer: cfg.Observer, log: cfg.Log,
-		known: newKnown(), reload: make(chan struct{}, 1), owed: make(chan struct{}, 1),
+		known: newKnown(), names: newNames(), reload: make(chan struct{}, 1), owed: make(chan struct{}, 1),
 		alarms: make(chan struct{}, 1),
 	}
+	s.uses.waiting = map[ID]Use{}
+	s.ledger, _ = cfg.Store.(Ledger)
+	s.notes, _ = cfg.Store.(Notes)
 	s.SetTargets(cfg.Targets)
 	return s, nil
 }
@@ -129,6 +136,7 @@ func (s *Service) decide(ctx context.Context, need Need, decision Decision) erro
 	case err != nil:
 		return err
 	}
+	s.names.drop(done.Holdings)
 	s.apply(done.Changes(at))
 	s.raised(done.Alarms)
 	if len(done.Deliveries) > 0 {
@@ -162,6 +170,7 @@ func (s *Service) Doubt(why error) {
 	s.view.Store(nil)
 	s.reading = nil // a reading under way may have begun before the doubt
 	s.mu.Unlock()
+	s.names.forget()
 	s.log.Error("view in doubt; questions answer 503 until it was read again", "err", why)
 	s.askReload()
 }
@@ -193,7 +202,8 @@ func (s *Service) Load(ctx context.Context) error {
 	if doubted {
 		return fmt.Errorf("read the view: %w", ErrNotFresh)
 	}
-	s.known.forget() // before the swap: [Service.Ask] tells by it that the ends of single sessions started anew
+	s.names.forget()
+	s.known.forget(&s.uses) // before the swap: [Service.Ask] tells by it that the ends of single sessions started anew
 	s.view.Store(v)
 	return nil
 }
@@ -203,22 +213,27 @@ const (
 	keepEnds    = 2 * time.Minute        // longer than any cached session and any commit under way
 )
 
-// Run keeps the view: it reads it again when it is in doubt, drops what is no longer needed, and ends timed blocks. It returns when ctx ends.
+// Run keeps the view: it reads it again when it is in doubt, drops what is no longer needed, and does what has to happen by
+// itself. It returns when ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	tidy, second := time.NewTicker(keepEnds/4), time.NewTicker(time.Second)
+	tidy, second := time.NewTicker(useBatch), time.NewTicker(time.Second)
 	defer tidy.Stop()
 	defer second.Stop()
+	var watch wallWatch
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), useBatch)
+			defer cancel()
+			return s.WriteUses(last)
 		case <-tidy.C:
-			if v := s.view.Load(); v != nil {
-				v.Forget(s.store.Clock().Now().Add(-keepEnds))
-			}
+			s.tidy(ctx)
 		case <-second.C:
-			if err := s.EndTimed(ctx); err != nil && !errors.Is(err, ErrNotFresh) && ctx.Err() == nil {
-				s.log.Warn("timed blocks are not ended yet", "err", err)
+			if jump := watch.jump(); jump.Abs() > Ahead {
+				s.clockJumped(ctx, jump)
+			}
+			if err := s.EndDue(ctx); err != nil && !errors.Is(err, ErrNotFresh) && ctx.Err() == nil {
+				s.log.Warn("timed blocks and plans wait", "err", err)
 			}
 		case <-s.reload:
 			if err := s.Load(ctx); err != nil {
@@ -230,6 +245,34 @@ func (s *Service) Run(ctx context.Context) error {
 				}
 			}
 		}
+	}
+}
+
+// keepKeys is for how long the answer to a request with an Idempotency-Key is kept.
+const keepKeys = 24 * time.Hour
+
+// tidy writes and drops what is not needed at once.
+func (s *Service) tidy(ctx context.Context) {
+	now := s.store.Clock().Now()
+	if v := s.view.Load(); v != nil {
+		v.Forget(now.Add(-keepEnds))
+	}
+	if err := s.WriteUses(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("last uses are not written yet", "err", err)
+	}
+	if s.notes == nil {
+		return
+	}
+	if _, err := s.notes.DropKeys(ctx, now.Add(-keepKeys)); err != nil && ctx.Err() == nil {
+		s.log.Warn("old idempotency keys are not dropped yet", "err", err)
+	}
+}
+
+// clockJumped lets people know that the machine's clock was moved. Revoking goes on: time never goes back here.
+func (s *Service) clockJumped(ctx context.Context, jump time.Duration) {
+	text := fmt.Sprintf("the machine's clock jumped by %s; see that it is kept right: sessions expire and plans begin by it", jump.Round(time.Second))
+	if err := s.Raise(ctx, AlarmKey{Org: MainOrg, Kind: AlarmClock, About: "clock"}, text); err != nil {
+		s.log.Error("alarm", "alarm", AlarmClock, "text", text, "err", err)
 	}
 }
 

@@ -107,6 +107,7 @@ type Person struct {
 	Blocks   []Block
 	Cutoffs  []Cutoff
 	Joins    []Join
+	Plans    []Plan
 }
 
 // DeliveryQuery asks for deliveries; empty members match all.

@@ -176,6 +176,9 @@ func (u User) join(other User) User {
 	return u
 }
 
+// MainOrg is the org of whoever names none.
+const MainOrg = "main"
+
 // Holding says that a user holds an identifier from an instant on. A released one still leads to its last holder.
 type Holding struct {
 	Identifier

@@ -25,7 +25,7 @@ func TestTimedBlock(t *testing.T) {
 	}
 	end := func(s *revoke.Service) {
 		t.Helper()
-		if err := s.EndTimed(t.Context()); err != nil {
+		if err := s.EndDue(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
