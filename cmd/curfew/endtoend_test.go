@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -23,6 +22,7 @@ func TestProgram(t *testing.T) {
 	t.Run("commands", func(t *testing.T) { onEach(t, p.commands) })
 	t.Run("orders", func(t *testing.T) { onEach(t, p.orders) })
 	t.Run("blocks", func(t *testing.T) { onEach(t, p.blocks) })
+	t.Run("reload", func(t *testing.T) { onEach(t, p.reload) })
 	t.Run("parked", func(t *testing.T) { onEach(t, p.parked) })
 	t.Run("first start", p.firstStart)
 	t.Run("files after a stop", p.filesAfterStop)
@@ -110,10 +110,6 @@ func (p program) story(t *testing.T, folder, database string) {
 	all(false, "after an operator ended the mobile ones")
 	r.counted(t, alive, again)
 
-	if err := r.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "SIGHUP is answered in the log", func() bool { return strings.Contains(r.log.String(), "SIGHUP changes nothing") })
 	r.stop(t)
 	r = p.start(t, file)
 	all(false, "after a restart")

@@ -281,6 +281,7 @@ type portal struct {
 	ids     []string // webhook-id of every request, also of refused ones
 	bad     []string // signatures that the standard's library refuses
 	refuses bool     // everything, with 503
+	held    chan struct{}
 }
 
 func newPortal(t *testing.T) *portal {
@@ -300,6 +301,11 @@ func newPortal(t *testing.T) *portal {
 			return
 		}
 		p.ids = append(p.ids, r.Header.Get("Webhook-Id"))
+		if held := p.held; held != nil {
+			p.mu.Unlock()
+			<-held
+			p.mu.Lock()
+		}
 		if p.refuses {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
@@ -319,6 +325,20 @@ func (p *portal) refuse(refuses bool) []string {
 	defer p.mu.Unlock()
 	p.refuses = refuses
 	return slices.Clone(p.ids)
+}
+
+// hold lets every call wait until release is called.
+func (p *portal) hold() (release func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	held := make(chan struct{})
+	p.held = held
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.held = nil
+		close(held)
+	}
 }
 
 // heard reports whether a message of the type that mentions about came.

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -29,7 +29,8 @@ type serveCommand struct {
 // Help shows an example.
 func (serveCommand) Help() string {
 	return `Answers until SIGTERM or SIGINT, then finishes what is under way. Without file, flag and variable it starts on
-127.0.0.1:8080 with SQLite in this folder and writes curfew.yaml with the tokens that it makes.
+127.0.0.1:8080 with SQLite in this folder and writes curfew.yaml with the tokens that it makes. SIGHUP reads tokens, sources,
+targets, brake, alarms and log again; the log says what came of it, and what else has changed and needs a restart.
 
   curfew serve
   curfew serve --config /etc/curfew.yaml --log-format json`
@@ -46,12 +47,7 @@ func (serveCommand) Run(ctx context.Context, sh *shell, flags *settingFlags) err
 		return err
 	}
 	log := loaded.Log.logger(sh.err)
-	for _, w := range loaded.Warnings {
-		log.Warn("configuration", "about", w)
-	}
-	if len(loaded.Tokens) == 0 {
-		log.Warn("configuration", "about", "no tokens are configured: nobody can register a session or ask; `curfew token NAME --scope S` makes one")
-	}
+	loaded.warn(log)
 	if _, set := sh.lookup("GOGC"); !set {
 		debug.SetGCPercent(collectAt)
 	}
@@ -63,19 +59,13 @@ func (serveCommand) Run(ctx context.Context, sh *shell, flags *settingFlags) err
 	if first {
 		sh.welcome(loaded, s.publicURL)
 	}
+	s.read = func() (*Loaded, error) {
+		return load(settingsInput{file: cmp.Or(loaded.File, sh.config), flags: flags.given(), lookup: sh.lookup})
+	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	err = s.run(ctx, hangup)
 	return errors.Join(err, s.close()) //nolint:contextcheck // closing must happen although ctx has ended
-}
-
-func (l logSettings) logger(w io.Writer) *slog.Logger {
-	level := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}[l.Level]
-	options := &slog.HandlerOptions{Level: level}
-	if l.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
 }
 
 // firstStart writes a configuration where there is none and nobody said anything: no file, no flag, no variable. It reports

@@ -10,13 +10,11 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/http"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"curfew/api"
 	"curfew/internal/metrics"
@@ -35,18 +33,24 @@ type server struct {
 	listener   net.Listener
 	store      *store.Store
 	service    *revoke.Service
-	dispatcher *revoke.Dispatcher
+	directory  http.Handler
 	app        *api.App
-	owed       chan struct{} // wakes the dispatcher
+	deliveries atomic.Pointer[deliveries]
 	publicURL  string
+	settings   *Loaded                 // those that hold
+	read       func() (*Loaded, error) // reads them again, when there is somebody who may ask for it
 }
 
-// lastAnswers is how long a stopping server waits for what is under way.
-const lastAnswers = 15 * time.Second
+// deliveries is the dispatcher of some targets.
+type deliveries struct {
+	*revoke.Dispatcher
+	owed chan struct{} // wakes it
+	stop func()        // lets what is under way end and nothing begin; nil before it runs
+}
 
 // openServer takes the address and the database, reads the view and wires everything. Nothing is answered before run.
 func openServer(ctx context.Context, l *Loaded, log *slog.Logger) (_ *server, err error) {
-	s := &server{log: log, owed: make(chan struct{}, 1), publicURL: string(l.PublicURL)}
+	s := &server{log: log, publicURL: string(l.PublicURL), settings: l}
 	defer func() { //nolint:contextcheck // closing must happen although ctx has ended
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -99,7 +103,50 @@ func openServer(ctx context.Context, l *Loaded, log *slog.Logger) (_ *server, er
 }
 
 // wire makes the doors and what stands behind them.
-func (s *server) wire(l *Loaded) error {
+func (s *server) wire(l *Loaded) (err error) {
+	if s.directory, err = scim.New(scim.Config{
+		Service: s.service, Store: s.store, Clock: s.store.Clock(), PublicURL: s.publicURL, Observer: s.metrics, Log: s.log,
+	}); err != nil {
+		return err
+	}
+	doors, err := s.doors(l)
+	if err != nil {
+		return err
+	}
+	if s.app, err = api.New(doors); err != nil {
+		return err
+	}
+	d, err := s.dispatcher(l)
+	s.deliveries.Store(d)
+	return err
+}
+
+// doors is what answers under the settings.
+func (s *server) doors(l *Loaded) (api.Config, error) {
+	hooks, err := webhooks.New(webhooks.Config{
+		Sources: l.senders(), Inbox: s.service, Clock: s.store.Clock(), Observer: s.metrics, Log: s.log,
+	})
+	if err != nil {
+		return api.Config{}, err
+	}
+	secure, err := l.TLS.config()
+	if err != nil {
+		return api.Config{}, err
+	}
+	tokens, err := l.callers()
+	if err != nil {
+		return api.Config{}, err
+	}
+	return api.Config{
+		Service: s.service, Store: s.store, Tokens: tokens, SCIM: s.directory, Hooks: hooks,
+		HookBody: hooks.MaxBody, Metrics: s.metrics.Handler(), MetricsOpen: l.Metrics.Open,
+		Cookie: string(l.ForwardAuth.Cookie), TrustedProxies: l.proxies(), Logout: api.Logout(l.Logout), Approvals: l.Approvals, TLS: secure,
+		Retried: s.wake, Clock: s.store.Clock(), Observer: s.metrics, Log: s.log, Version: thisVersion().Version,
+	}, nil
+}
+
+// dispatcher is what calls the targets of the settings. It makes no call yet.
+func (s *server) dispatcher(l *Loaded) (*deliveries, error) {
 	calls := outbound.NewMaker(outbound.Config{Version: thisVersion().Version})
 	systems := map[string]revoke.Target{}
 	for name, t := range l.Targets {
@@ -108,99 +155,16 @@ func (s *server) wire(l *Loaded) error {
 		}
 		target, err := t.open(name, targets.Deps{Clients: calls, Clock: s.store.Clock(), Log: s.log})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		systems[name] = target
 	}
+	out := &deliveries{owed: make(chan struct{}, 1)}
 	var err error
-	if s.dispatcher, err = revoke.NewDispatcher(revoke.DispatcherConfig{
-		Queue: s.store, Clock: s.store.Clock(), Targets: systems, Owed: s.owed, Observer: s.metrics, Log: s.log,
-	}); err != nil {
-		return err
-	}
-	directory, err := scim.New(scim.Config{
-		Service: s.service, Store: s.store, Clock: s.store.Clock(), PublicURL: s.publicURL, Observer: s.metrics, Log: s.log,
+	out.Dispatcher, err = revoke.NewDispatcher(revoke.DispatcherConfig{
+		Queue: s.store, Clock: s.store.Clock(), Targets: systems, Owed: out.owed, Observer: s.metrics, Log: s.log,
 	})
-	if err != nil {
-		return err
-	}
-	hooks, err := webhooks.New(webhooks.Config{
-		Sources: l.senders(), Inbox: s.service, Clock: s.store.Clock(), Observer: s.metrics, Log: s.log,
-	})
-	if err != nil {
-		return err
-	}
-	secure, err := l.TLS.config()
-	if err != nil {
-		return err
-	}
-	tokens, err := l.callers()
-	if err != nil {
-		return err
-	}
-	s.app, err = api.New(api.Config{
-		Service: s.service, Store: s.store, Tokens: tokens, SCIM: directory, Hooks: hooks,
-		HookBody: hooks.MaxBody, Metrics: s.metrics.Handler(), MetricsOpen: l.Metrics.Open,
-		Cookie: string(l.ForwardAuth.Cookie), TrustedProxies: l.proxies(), Logout: api.Logout(l.Logout), Approvals: l.Approvals, TLS: secure,
-		Retried: s.wake, Clock: s.store.Clock(), Observer: s.metrics, Log: s.log, Version: thisVersion().Version,
-	})
-	return err
-}
-
-// wake tells the dispatcher to look again. It never blocks.
-func (s *server) wake() {
-	select {
-	case s.owed <- struct{}{}:
-	default:
-	}
-}
-
-// run answers until ctx ends, then finishes what is under way. A part that ends by itself ends the rest. A SIGHUP, which
-// would otherwise end the process, is answered in the log: the settings are read at the start only.
-func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
-	// The parts outlive ctx: what a last request decides must still reach the view and the queue.
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	ended := make(chan error, 3)
-	var parts sync.WaitGroup
-	parts.Go(func() { ended <- s.service.Run(background) })
-	parts.Go(func() { ended <- s.dispatcher.Run(background) })
-	parts.Go(func() { s.forward(background) })
-	parts.Go(func() { ended <- s.app.Serve(s.listener) })
-	var err error
-	for stopping := false; !stopping; {
-		select {
-		case <-hangup:
-			s.log.Warn("SIGHUP changes nothing: this version reads its settings at the start, so restart it")
-		case <-ctx.Done():
-			s.log.Info("stopping; requests under way are answered first")
-			stopping = true
-		case err = <-ended:
-			if err == nil {
-				err = errors.New("a part of the server ended by itself")
-			}
-			stopping = true
-		}
-	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastAnswers)
-	defer cancel()
-	err = errors.Join(err, s.app.Shutdown(last))
-	stop()
-	parts.Wait()
-	s.listener, s.app = nil, nil
-	return err
-}
-
-// forward hands the core's word that deliveries are owed to the dispatcher.
-func (s *server) forward(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.service.Owed():
-			s.wake()
-		}
-	}
+	return out, err
 }
 
 // close gives back the address and the database. It may follow a failed open.
