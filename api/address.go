@@ -68,12 +68,7 @@ func newRefusals(clock revoke.Clock) *refusals {
 
 // count takes note of a refused credential and returns how long its sender should wait, zero while it may go on.
 func (r *refusals) count(addr netip.Addr) time.Duration {
-	bits := addr.BitLen()
-	if addr.Is6() {
-		bits = 64 // what one customer of a provider holds
-	}
-	from, _ := addr.Prefix(bits)
-	now := r.clock.Now()
+	from, now := neighbourhood(addr), r.clock.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	have, ok := r.by[from]

@@ -19,27 +19,34 @@ const (
 	deadlineSlack = 5 * time.Second
 )
 
-// lingeringListener accepts such connections, and none once closed is set: a shutdown that comes before the server has
-// begun to listen would pass it by.
+// lingeringListener accepts such connections, as many as there are places for, and none once closed is set: a shutdown that
+// comes before the server has begun to listen would pass it by.
 type lingeringListener struct {
 	net.Listener
 	closed *atomic.Bool
+	open   func(net.Conn) (done func()) // nil when there is no place
 }
 
 func (l lingeringListener) Accept() (net.Conn, error) {
-	if l.closed.Load() {
-		_ = l.Close()
-		return nil, io.EOF
+	for {
+		if l.closed.Load() {
+			_ = l.Close()
+			return nil, io.EOF
+		}
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if done := l.open(c); done != nil {
+			return &lingeringConn{Conn: c, done: done}, nil
+		}
+		_ = c.Close()
 	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &lingeringConn{Conn: c}, nil
 }
 
 type lingeringConn struct {
 	net.Conn
+	done    func()
 	unread  atomic.Bool
 	writeBy time.Time
 }
@@ -66,6 +73,7 @@ func linger(ctx *fasthttp.RequestCtx) {
 }
 
 func (c *lingeringConn) Close() error {
+	defer c.done()
 	half, ok := c.Conn.(interface{ CloseWrite() error })
 	if ok && c.unread.CompareAndSwap(true, false) && half.CloseWrite() == nil {
 		stop := time.AfterFunc(lingerFor, func() { _ = c.Conn.Close() })
