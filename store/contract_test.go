@@ -16,11 +16,6 @@ func TestContractOnSQLite(t *testing.T) {
 	revoketest.RunStore(t, openSQLite)
 }
 
-func TestModelOnSQLite(t *testing.T) {
-	t.Parallel()
-	revoketest.RunModel(t, openSQLite)
-}
-
 func openSQLite(t *testing.T) revoke.Store {
 	t.Helper()
 	return open(t, store.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "curfew.db")})
@@ -44,11 +39,6 @@ func open(t *testing.T, cfg store.Config) *store.Store {
 func TestContractOnPostgreSQL(t *testing.T) {
 	t.Parallel()
 	revoketest.RunStore(t, openPostgreSQL)
-}
-
-func TestModelOnPostgreSQL(t *testing.T) {
-	t.Parallel()
-	revoketest.RunModel(t, openPostgreSQL)
 }
 
 func openPostgreSQL(t *testing.T) revoke.Store {

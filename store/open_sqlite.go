@@ -36,7 +36,7 @@ func (s *Store) openSQLite(ctx context.Context, cfg Config, path string) error {
 	}
 	s.reads.SetMaxOpenConns(sqliteReaders)
 	s.reads.SetMaxIdleConns(sqliteReaders)
-	s.deciding = pool(&writer{pool: s.writes})
+	s.deciding = pool(&writer{pool: s.writes, finalizes: true})
 	s.settling = s.deciding
 	return nil
 }

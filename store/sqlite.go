@@ -59,7 +59,12 @@ func sqliteCode(err error) int {
 	return 0
 }
 
-func (sqliteDB) refused(err error) bool { return sqliteCode(err)&0xff == sqlite3.SQLITE_BUSY }
+// refused: SQLITE_FULL and a failed write come before the commit's own frame is whole in the log, so that nobody will ever
+// read the transaction. A failed sync comes after it, and says nothing.
+func (sqliteDB) refused(err error) bool {
+	code := sqliteCode(err)
+	return code&0xff == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR_WRITE
+}
 
 func (d sqliteDB) again(err error) bool {
 	return sqliteCode(err)&0xff == sqlite3.SQLITE_BUSY || d.duplicate(err) || d.gone(err)

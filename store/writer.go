@@ -13,6 +13,7 @@ import (
 // writer is one connection that writes, with the statements prepared on it. It serves one transaction at a time.
 type writer struct {
 	pool       *sql.DB
+	finalizes  bool // statements must be closed before their connection: SQLite's
 	conn       *sql.Conn
 	statements map[string]*sql.Stmt
 	texts      map[sized]string
@@ -53,6 +54,11 @@ func (w *writer) open(ctx context.Context) error {
 func (w *writer) drop() {
 	if w.conn == nil {
 		return
+	}
+	if w.finalizes { // database/sql does not, and SQLite keeps a connection and its lock while a statement is left
+		for _, stmt := range w.statements {
+			_ = stmt.Close()
+		}
 	}
 	discard(w.conn)
 	w.conn, w.statements, w.texts = nil, nil, nil
