@@ -18,7 +18,7 @@ func (t *tables) check(e *revoke.Effects) error {
 	}
 	for i, s := range e.Sessions {
 		same := func(other revoke.Session) bool {
-			return other.ID == s.ID || !s.Token.IsZero() && other.Token == s.Token ||
+			return other.ID == s.ID || !s.Token.IsZero() && other.Org == s.Org && other.Token == s.Token ||
 				s.ClientID != "" && other.Org == s.Org && other.App == s.App && other.ClientID == s.ClientID
 		}
 		for _, other := range t.sessions {
