@@ -9,12 +9,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"curfew/api"
+	"curfew/api/apitest"
 	"curfew/revoke"
 	"curfew/revoke/revoketest"
 )
@@ -35,6 +37,7 @@ type bundle struct {
 	service *revoke.Service
 	app     *api.App
 	log     *syncBuffer
+	doc     *apitest.Document // what every exchange is held against
 }
 
 func tokens() []api.Token {
@@ -92,7 +95,15 @@ func start(tb testing.TB, change ...func(*api.Config)) *bundle {
 			tb.Errorf("serve: %v", err)
 		}
 	})
-	return &bundle{t: tb, url: "http://" + ln.Addr().String(), address: ln.Addr().String(), store: store, service: service, app: app, log: buffer}
+	b := &bundle{t: tb, url: "http://" + ln.Addr().String(), address: ln.Addr().String(), store: store, service: service, app: app, log: buffer}
+	text, err := app.Document()
+	if err != nil {
+		tb.Fatalf("write the document: %v", err)
+	}
+	if b.doc, err = apitest.Parse(text); err != nil {
+		tb.Fatalf("read the document: %v", err)
+	}
+	return b
 }
 
 // echo shows a mounted handler's request, and who the door says is asking.
@@ -165,7 +176,32 @@ func (b *bundle) send(r *http.Request) reply {
 	if err != nil {
 		b.t.Fatalf("%s %s: read the answer: %v", r.Method, r.URL, err)
 	}
+	b.held(r, resp, text)
 	return reply{resp.StatusCode, resp.Header, string(text)}
+}
+
+// held fails unless an exchange is as the document says. What a stand-in for a mounted handler answers is nobody's promise.
+func (b *bundle) held(r *http.Request, resp *http.Response, text []byte) {
+	b.t.Helper()
+	x := apitest.Exchange{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Sent: r.Header, Status: resp.StatusCode, Header: resp.Header, Body: text}
+	if opaque, ok := strings.CutPrefix(r.URL.Opaque, "//"+b.address); ok {
+		x.Path, x.Query, _ = strings.Cut(opaque, "?")
+	}
+	if r.GetBody != nil {
+		body, err := r.GetBody()
+		if err != nil {
+			b.t.Fatalf("read the body once more: %v", err)
+		}
+		x.SentBody, _ = io.ReadAll(body)
+	}
+	mounted := slices.ContainsFunc([]string{"/scim", "/hooks", "/metrics"}, func(at string) bool { return strings.HasPrefix(x.Path, at) })
+	ours := strings.HasSuffix(x.Header.Get("Content-Type"), "+json")
+	if mounted && !ours {
+		return
+	}
+	if err := b.doc.Check(x); err != nil {
+		b.t.Error(err)
+	}
 }
 
 // as sends JSON with a bearer token.

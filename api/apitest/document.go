@@ -124,9 +124,12 @@ func (d *Document) addPath(path string, item map[string]any) error {
 	return nil
 }
 
-// Find returns the operation of a request, and the methods that its path has; both nil for a path that is not described.
-// What differs by a parameter comes after what is named.
+// Find returns the operation of a request, and the methods that its path has; both nil for a path that is not described,
+// as one with dots in it never is. What differs by a parameter comes after what is named.
 func (d *Document) Find(method, path string) (found *Operation, methods []string) {
+	if plain, err := url.PathUnescape(path); err != nil || slices.Contains(strings.Split(plain, "/"), "..") {
+		return nil, nil
+	}
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
@@ -202,7 +205,9 @@ func closed(value any) any {
 	case map[string]any:
 		out := make(map[string]any, len(v)+1)
 		for name, each := range v {
-			out[name] = closed(each)
+			if out[name] = each; name != "allOf" { // conditions, which look at members that others describe
+				out[name] = closed(each)
+			}
 		}
 		_, properties := v["properties"].(map[string]any)
 		_, refers := v["$ref"]
