@@ -109,6 +109,7 @@ type lasting struct {
 	counts      counts
 	closed      atomic.Bool
 	connections *connections
+	homes       homes
 }
 
 // New checks cfg and builds the application. It opens nothing.

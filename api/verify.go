@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -47,6 +48,9 @@ func (a *App) verify(c *fiber.Ctx) error {
 	h.Set(fiber.HeaderCacheControl, "no-store")
 	h.Set("X-Curfew-User", live.Session.User.String())
 	h.Set("X-Curfew-Session", live.Session.Name())
+	if len(a.orgs) > 1 { // a school never sees the word
+		h.Set("X-Curfew-Org", live.Session.Org)
+	}
 	if live.Email != "" {
 		h.Set("X-Curfew-Email", live.Email)
 	}
@@ -94,17 +98,55 @@ func (a *App) carried(ctx context.Context, req *fasthttp.RequestCtx) (*revoke.An
 	return first, nil
 }
 
-// askAnyOrg asks about the session of a token in one org after another; one that is in memory is found at once.
+// askAnyOrg asks about the session of a token in every org. Where two have registered the same token a dead one counts: who
+// asks cannot say which is meant, and a tenant could else bring back what another tenant's person had.
 func (a *App) askAnyOrg(ctx context.Context, token revoke.TokenHash) (revoke.Answer, error) {
+	if org, ok := a.homes.of(token); ok && slices.Contains(a.orgs, org) {
+		found, err := a.cfg.Service.Ask(ctx, revoke.SessionRef{Org: org, Token: token})
+		if !errors.Is(err, revoke.ErrNotFound) {
+			return found, err
+		}
+	}
+	var first revoke.Answer
 	for _, org := range a.orgs {
 		found, err := a.cfg.Service.Ask(ctx, revoke.SessionRef{Org: org, Token: token})
 		switch {
 		case errors.Is(err, revoke.ErrNotFound):
 		case err != nil:
 			return revoke.Answer{}, fmt.Errorf("ask about a session of org %s: %w", org, err)
-		case slices.Contains(a.orgs, found.Session.Org): // memory may know it although this org does not
+		case !found.Live:
 			return found, nil
+		case first.Session == nil:
+			first = found
 		}
 	}
-	return revoke.Answer{}, revoke.ErrNotFound
+	if first.Session == nil {
+		return first, revoke.ErrNotFound
+	}
+	a.homes.keep(token, first.Session.Org)
+	return first, nil
+}
+
+// homes remembers of which org the session of a token is, so that the other orgs are not asked on every request.
+type homes struct {
+	sync.RWMutex
+	org map[revoke.TokenHash]string
+}
+
+const maxHomes = 1 << 17
+
+func (h *homes) of(token revoke.TokenHash) (string, bool) {
+	h.RLock()
+	defer h.RUnlock()
+	org, ok := h.org[token]
+	return org, ok
+}
+
+func (h *homes) keep(token revoke.TokenHash, org string) {
+	h.Lock()
+	defer h.Unlock()
+	if h.org == nil || len(h.org) >= maxHomes {
+		h.org = map[revoke.TokenHash]string{} // they are found again at the price of a look-up each
+	}
+	h.org[token] = org
 }

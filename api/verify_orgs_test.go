@@ -23,6 +23,9 @@ func TestForwardAuthKnowsEveryOrg(t *testing.T) {
 	for range 2 { // from the store, then from memory
 		for token, session := range map[string]string{"at-school": sallys, "at-college": namesake} {
 			got := b.want(token, b.do("GET", "/verify", "", "Authorization", "Bearer "+token), 200)
+			if got.header.Get("X-Curfew-Org") != map[string]string{"at-school": "main", "at-college": "college"}[token] {
+				t.Errorf("%s: of org %q", token, got.header.Get("X-Curfew-Org"))
+			}
 			if got.header.Get("X-Curfew-Session") != session || got.header.Get("X-Curfew-Email") != "sally@example.edu" {
 				t.Errorf("%s: names %v, want session %s", token, got.header, session)
 			}
@@ -36,4 +39,21 @@ func TestForwardAuthKnowsEveryOrg(t *testing.T) {
 	b.want("suspend at college", b.as("college-portal", "POST", "/v1/signals", `{"signal": "suspended", "subject": `+sally+`}`), 201)
 	b.want("at college", b.do("GET", "/verify", "", "Authorization", "Bearer at-college"), 401, "unauthenticated")
 	b.want("at school", b.do("GET", "/verify", "", "Authorization", "Bearer at-school"), 200)
+}
+
+// An application of another org that registers a token of which it knows that its session was ended brings nobody back.
+func TestForwardAuthIsNotFooledByAnotherOrg(t *testing.T) {
+	t.Parallel()
+	for _, atHome := range []string{"portal", "college-portal"} {
+		b := start(t, branch)
+		foreign := map[string]string{"portal": "college-portal", "college-portal": "portal"}[atHome]
+		registration := `{"subject": ` + sally + `, "kind": "browser", "token": "stolen"}`
+		id := b.want("register", b.as(atHome, "POST", "/v1/sessions", registration), 201).text("id")
+		b.want("before", b.do("GET", "/verify", "", "Authorization", "Bearer stolen"), 200)
+		b.want("end", b.as(atHome, "DELETE", "/v1/sessions/"+id, ""), 200)
+		b.want("register it elsewhere", b.as(foreign, "POST", "/v1/sessions", registration), 201)
+		for range 2 {
+			b.want("a token that "+atHome+" ended", b.do("GET", "/verify", "", "Authorization", "Bearer stolen"), 401, "unauthenticated")
+		}
+	}
 }
