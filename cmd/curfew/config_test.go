@@ -277,40 +277,6 @@ func TestBrokenYAMLShowsNoLine(t *testing.T) {
 	}
 }
 
-func TestIncludes(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write := func(name, text string) {
-		t.Helper()
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("curfew.yaml", "include: conf.d/*.yaml\nlogout: everywhere\ntokens: [{name: a, scopes: [scim], secret: \"file:a.secret\"}]\n")
-	write("a.secret", canary+"-in-a-file\n")
-	write("conf.d/10.yaml", "tokens: [{name: b, scopes: [scim], secret: \"file:b.secret\"}]\nlisten: 127.0.0.1:1\n")
-	write("conf.d/b.secret", canary+"-beside-it")
-	in := settingsInput{file: filepath.Join(dir, "curfew.yaml"), lookup: lookupIn(nil)}
-	loaded, err := load(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(loaded.Tokens) != 2 || loaded.Listen != "127.0.0.1:1" || loaded.Tokens[1].Secret.Reveal() != canary+"-beside-it" {
-		t.Errorf("got %d tokens, listen %s: want those of both files, and file: beside the file that says it", len(loaded.Tokens), loaded.Listen)
-	}
-	write("conf.d/20.yaml", "logout: session\ninclude: x\n")
-	if _, err = load(in); err == nil || !strings.Contains(err.Error(), "in an included file") {
-		t.Errorf("an included file that includes: got %v, want a mistake", err)
-	}
-	write("conf.d/20.yaml", "logout: session\n")
-	if _, err = load(in); err == nil || !strings.Contains(err.Error(), "in another file too") {
-		t.Errorf("a setting in two files: got %v, want a mistake", err)
-	}
-}
-
 func TestUnbuiltTypesAreWarnings(t *testing.T) {
 	t.Parallel()
 	loaded, err := loadText(t, "sources: {hr: {type: bamboohr, secrets: [\"${A_SECRET}\"]}}\ntargets: {lms: {type: canvas, url: https://canvas.example.edu, token: \"${A_SECRET}\", rate: 10/s}}\nbrake: {users: 9}\n")

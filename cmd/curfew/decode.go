@@ -52,6 +52,10 @@ type custom interface {
 // worded settings are mappings that may also be one word.
 type worded interface{ setWord(word string) error }
 
+func mayBeWord(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[worded]())
+}
+
 func (d *decoder) problem(at position, key, what, example string) {
 	d.problems = append(d.problems, problem{at, key, what, example})
 }
@@ -216,7 +220,7 @@ func (d *decoder) named(key string, n *node, v reflect.Value, example string) {
 	for _, e := range n.entries {
 		at := key + "." + e.key
 		if v.MapIndex(reflect.ValueOf(e.key)).IsValid() {
-			d.problem(e.at, at, "is named in another file too", "each name in one file only")
+			d.problem(e.at, at, "is named at "+d.origins[at].at.String()+" too", "each name in one file only")
 			continue
 		}
 		value := reflect.New(v.Type().Elem()).Elem()
@@ -248,8 +252,8 @@ func (d *decoder) structure(key string, n *node, v reflect.Value, example string
 			continue
 		}
 		at := join(key, e.key)
-		if _, twice := d.origins[at]; twice && isScalar(f.Type) {
-			d.problem(e.at, at, "is set in another file too", "each setting in one file only")
+		if first, twice := d.origins[at]; twice && (isScalar(f.Type) || mayBeWord(f.Type)) {
+			d.problem(e.at, at, "is set at "+first.at.String()+" too", "each setting in one file only")
 			continue
 		}
 		if e.value.form == emptyForm && isScalar(f.Type) {

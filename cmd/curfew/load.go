@@ -78,7 +78,11 @@ func findFile(named string) (string, error) {
 func (d *decoder) file(file string, into *Config, main bool) {
 	text, err := os.ReadFile(file) //nolint:gosec // G304: the operator names the settings file
 	if err != nil {
-		d.problem(position{file: file}, "", "cannot be read: "+fileReason(err), "--config curfew.yaml")
+		example := "--config curfew.yaml"
+		if !main {
+			example = "include: conf.d/*.yaml"
+		}
+		d.problem(position{file: file}, "", "cannot be read: "+fileReason(err), example)
 		return
 	}
 	d.document(file, text, into, main)
@@ -99,20 +103,43 @@ func (d *decoder) document(file string, text []byte, into *Config, main bool) {
 	if !main {
 		return
 	}
-	for i, pattern := range slices.Clone(into.Include) {
-		path := pattern
+	for _, each := range d.included(file, into.Include) {
+		d.file(each, into, false)
+	}
+}
+
+// included returns the files that the patterns of a file name: those of a pattern in the order of their names, and each
+// once, however often it is meant. A pattern may match nothing; a name without * ? [ is a file that must be there.
+func (d *decoder) included(file string, patterns []string) []string {
+	var out []string
+	for i, pattern := range patterns {
+		key, path := fmt.Sprintf("include[%d]", i), pattern
+		if _, listed := d.origins[key]; !listed {
+			key = "include"
+		}
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(filepath.Dir(file), path)
 		}
 		more, err := filepath.Glob(path)
-		if err != nil {
-			d.problem(d.origins["include"].at, fmt.Sprintf("include[%d]", i), "is not a pattern of files", "conf.d/*.yaml")
+		switch {
+		case err != nil:
+			d.problem(d.origins[key].at, key, "is not a pattern of files", "conf.d/*.yaml")
+		case len(more) == 0 && !strings.ContainsAny(pattern, "*?["):
+			d.problem(d.origins[key].at, key, "names a file that is not there", "conf.d/*.yaml, which may match nothing")
 		}
-		slices.Sort(more)
 		for _, each := range more {
-			d.file(each, into, false)
+			if !sameFile(each, file) && !slices.ContainsFunc(out, func(other string) bool { return sameFile(each, other) }) {
+				out = append(out, each)
+			}
 		}
 	}
+	return out
+}
+
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
 // scalarKey is a setting outside lists and named maps: it also has a variable and a flag.
@@ -134,8 +161,7 @@ func scalarKeys() []scalarKey {
 	walk = func(t reflect.Type, key string, index [][]int) {
 		for name, f := range settingsOf(t) {
 			s := scalarKey{key: join(key, name), field: f, index: append(slices.Clone(index), f.Index)}
-			word := f.Type.Kind() == reflect.Struct && reflect.PointerTo(f.Type).Implements(reflect.TypeFor[worded]())
-			if isScalar(f.Type) || word {
+			if isScalar(f.Type) || f.Type.Kind() == reflect.Struct && mayBeWord(f.Type) {
 				out = append(out, s)
 			}
 			if f.Type.Kind() == reflect.Struct && !isScalar(f.Type) {

@@ -139,7 +139,8 @@ func (p program) reload(t *testing.T, folder, database string) {
 	if got := r.do(http.MethodPost, "/hooks/entra", entraSecret, "application/json", "{}").status; got != http.StatusNotFound {
 		t.Errorf("a source that is not there yet: got %d, want 404", got)
 	}
-	edit(t, file, "  okta: {type: okta, secrets: ["+oktaSecret+"]}\n", "  entra: {type: okta, secrets: ["+entraSecret+"]}\n")
+	more := newSettingsFolder(t, "entra.yaml", "sources: {entra: {type: okta, secrets: [\"file:entra.secret\"]}}", "entra.secret", entraSecret)
+	edit(t, file, "sources:\n  okta: {type: okta, secrets: ["+oktaSecret+"]}\n", "include: "+more.path+"/*.yaml\n")
 	r.hangup(t)
 	if got := r.do(http.MethodPost, "/hooks/entra", "wrong-"+entraSecret, "application/json", "{}").status; got != http.StatusUnauthorized {
 		t.Errorf("a new source without its proof: got %d, want 401", got)
@@ -190,7 +191,7 @@ func (p program) reloadBadly(t *testing.T, r *running, file string) {
 		if !strings.Contains(said, "nothing has changed") || !strings.Contains(said, "curfew.yaml") || strings.Contains(said, "none-of-these") {
 			t.Errorf("%s: the log says\n%s\nwant the mistake and its place, without the value", what, said)
 		}
-		if what == "a bad value" && !strings.Contains(said, "curfew.yaml:13:16: brake.users") {
+		if what == "a bad value" && !strings.Contains(said, "curfew.yaml:12:16: brake.users") {
 			t.Errorf("%s: the log says\n%s\nwant file, line, column and key", what, said)
 		}
 		if got := r.post("/v1/sessions", newPortalToken, "{}").status; got != http.StatusUnprocessableEntity {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"curfew/revoke"
 )
@@ -64,6 +66,8 @@ func fileReason(err error) string {
 		return "there is no such file"
 	case os.IsPermission(err):
 		return "this user may not read it"
+	case errors.Is(err, syscall.EISDIR):
+		return "it is a folder"
 	default:
 		return "reading it went wrong"
 	}

@@ -100,13 +100,13 @@ func (l *Loaded) at(key string) position {
 var sha256Text = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 
 func (l *Loaded) settleTokens(d *decoder) {
-	names, secrets := map[givenName]bool{}, map[[sha256.Size]byte]bool{}
+	names, secrets := map[givenName]string{}, map[[sha256.Size]byte]string{}
 	for i := range l.Tokens {
 		t, key := &l.Tokens[i], fmt.Sprintf("tokens[%d]", i)
-		if t.Name != "" && names[t.Name] {
-			d.problem(l.at(key+".name"), key+".name", "is the name of another token too", "a name of its own")
+		if first, taken := names[t.Name]; taken && t.Name != "" {
+			d.problem(l.at(key+".name"), key+".name", "is the name of the token at "+first+" too", "a name of its own")
 		}
-		names[t.Name] = true
+		names[t.Name] = l.at(key + ".name").String()
 		t.Org = cmp.Or(t.Org, "main")
 		t.Authority = cmp.Or(t.Authority, t.Name)
 		if t.Authority == revoke.AdminAuthority && !slices.Contains(t.Scopes, "admin") {
@@ -151,7 +151,7 @@ func (t *tokenSettings) usualIDs() givenName {
 	}
 }
 
-func (l *Loaded) settleTokenSecrets(d *decoder, t *tokenSettings, key string, seen map[[sha256.Size]byte]bool) {
+func (l *Loaded) settleTokenSecrets(d *decoder, t *tokenSettings, key string, seen map[[sha256.Size]byte]string) {
 	ways := 0
 	for _, is := range []bool{!t.Secret.IsZero(), len(t.Secrets) > 0, t.SHA256 != ""} {
 		if is {
@@ -178,10 +178,10 @@ func (l *Loaded) settleTokenSecrets(d *decoder, t *tokenSettings, key string, se
 	}
 	hashes, _ := t.hashes() // sha256 was looked at above
 	for _, h := range hashes {
-		if seen[h] {
-			d.problem(l.at(key+".name"), key, "has a secret that another entry has too, so that nobody could tell who calls", "a secret of its own")
+		if first, taken := seen[h]; taken {
+			d.problem(l.at(key+".name"), key, "has a secret that the token at "+first+" has too, so that nobody could tell who calls", "a secret of its own")
 		}
-		seen[h] = true
+		seen[h] = l.at(key + ".name").String()
 	}
 }
 

@@ -146,8 +146,8 @@ func (r *yamlReader) mapping(at position, values []*ast.MappingValueNode) *node 
 			r.problem(keyAt, "", "this key is not plain text", mappingExample)
 			continue
 		}
-		if slices.ContainsFunc(out.entries, func(e entry) bool { return e.key == key }) {
-			r.problem(keyAt, printable(key), "stands here a second time", "it once, with everything below it")
+		if i := slices.IndexFunc(out.entries, func(e entry) bool { return e.key == key }); i >= 0 {
+			r.problem(keyAt, printable(key), "stands here a second time, after "+out.entries[i].at.String(), "it once, with everything below it")
 			continue
 		}
 		value := r.read(v.Value)
