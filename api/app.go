@@ -33,6 +33,7 @@ type Service interface {
 	Preview(ctx context.Context, actor revoke.Actor, src revoke.Source, event revoke.Event) (revoke.Outcome, error)
 	Register(ctx context.Context, src revoke.Source, r revoke.Registration) (revoke.Registered, error)
 	Split(ctx context.Context, actor revoke.Actor, src revoke.Source, a, b revoke.ID, reason string) error
+	Check(ctx context.Context, src revoke.Source, questions []revoke.Question) ([]revoke.Verdict, error)
 	Ask(ctx context.Context, ref revoke.SessionRef) (revoke.Answer, error)
 	Judge(ctx context.Context, session *revoke.Session) (revoke.Verdict, error)
 	Members(user revoke.ID) ([]revoke.ID, error)
@@ -195,6 +196,7 @@ func (a *App) routes() {
 	a.on(fiber.MethodGet, "/v1/sessions", scopeSessions, a.listSessions)
 	a.on(fiber.MethodGet, "/v1/sessions/:id", scopeSessions, a.oneSession)
 	a.on(fiber.MethodDelete, "/v1/sessions/:id", scopeSessions, a.endSession)
+	a.on(fiber.MethodPost, "/v1/check", scopeSessions|scopeCheck, a.checkTokens)
 	a.on(fiber.MethodPost, "/v1/signals", scopeSessions, a.signal)
 	a.on(fiber.MethodPost, "/v1/revocations", scopeAdmin|scopeRevoke|scopeSessions, a.revocation)
 	a.on(fiber.MethodGet, "/v1/revocations/:id", scopeAdmin, a.oneRevocation)

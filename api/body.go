@@ -25,17 +25,28 @@ const (
 // decode reads a JSON body into a struct. What cannot be read at all is 400; what can be read but not meant (a member
 // that we do not know, text where a number belongs) is 422, all of it at once.
 func decode(c *fiber.Ctx, into any) error {
-	if encoded(&c.Request().Header) {
-		return errEncoding
-	}
-	if kind := c.Request().Header.ContentType(); len(kind) > 0 {
-		media, params, err := mime.ParseMediaType(string(kind))
-		charset := params["charset"]
-		if err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
-			return errNotJSON
-		}
+	if err := asJSON(&c.Request().Header); err != nil {
+		return err
 	}
 	return decodeJSON(c.BodyRaw(), into)
+}
+
+// asJSON refuses a body that is compressed or says that it is something else.
+func asJSON(h *fasthttp.RequestHeader) error {
+	if encoded(h) {
+		return errEncoding
+	}
+	if len(h.ContentType()) > 0 && !saysUTF8(h, "application/json") {
+		return errNotJSON
+	}
+	return nil
+}
+
+// saysUTF8 reports whether a body says that it is of a media type, in UTF-8.
+func saysUTF8(h *fasthttp.RequestHeader, media string) bool {
+	said, params, err := mime.ParseMediaType(string(h.ContentType()))
+	charset := params["charset"]
+	return err == nil && said == media && (charset == "" || strings.EqualFold(charset, "utf-8"))
 }
 
 // encoded reports whether the body is compressed: what it grows to nobody knows before it is too late.
@@ -49,9 +60,25 @@ func encoded(h *fasthttp.RequestHeader) bool {
 }
 
 func decodeJSON(body []byte, into any) error {
+	if err := inspect(body, reflect.TypeOf(into).Elem()); err != nil {
+		return err
+	}
+	err := json.Unmarshal(body, into)
+	if wrong, ok := mistyped(err); ok {
+		return meaningless(wrong)
+	}
+	if err != nil {
+		return malformed("The body cannot be read as what this path takes.")
+	}
+	return nil
+}
+
+// inspect finds what is wrong with a body that is to become a struct or a list of them, but for members of another type.
+func inspect(body []byte, t reflect.Type) error {
+	_, shape, _ := strings.Cut(kindOf(t), " ")
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
-		return malformed("The body is empty: send a JSON object.")
+		return malformed("The body is empty: send a JSON " + shape + ".")
 	case !utf8.Valid(body):
 		return malformed("The body is not UTF-8.")
 	case !json.Valid(body):
@@ -59,20 +86,22 @@ func decodeJSON(body []byte, into any) error {
 	}
 	w := walker{dec: json.NewDecoder(bytes.NewReader(body))}
 	w.dec.UseNumber()
-	if err := w.value(reflect.TypeOf(into), "", 1); err != nil {
+	if err := w.value(t, "", 1); err != nil {
 		return err
 	}
 	if len(w.wrong) > 0 {
 		return meaningless(w.wrong...)
 	}
-	err := json.Unmarshal(body, into)
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return meaningless(fieldError{wrong.Field, "is a " + wrong.Value + ": write " + kindOf(wrong.Type)})
-	}
-	if err != nil {
-		return malformed("The body cannot be read as what this path takes.")
-	}
 	return nil
+}
+
+// mistyped says which member is of another type than it should be.
+func mistyped(err error) (fieldError, bool) {
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok {
+		return fieldError{}, false
+	}
+	return fieldError{wrong.Field, "is a " + wrong.Value + ": write " + kindOf(wrong.Type)}, true
 }
 
 // walker reads a JSON text once and finds what encoding/json lets pass: duplicate members, of which another reader may
@@ -100,16 +129,19 @@ func (w *walker) value(t reflect.Type, path string, depth int) error {
 		}
 	case json.Delim:
 		if tok == '{' {
+			if depth == 1 && t.Kind() == reflect.Slice {
+				w.wrong = append(w.wrong, fieldError{"", "is an object: write a list"})
+			}
 			return w.object(t, path, depth)
 		}
-		if depth == 1 {
-			w.wrong = append(w.wrong, fieldError{"", "is a list: write an object"})
+		if depth == 1 && t.Kind() != reflect.Slice {
+			w.wrong = append(w.wrong, fieldError{"", "is a list: write " + kindOf(t)})
 		}
 		return w.list(t, path, depth)
 	default:
 	}
-	if _, isObject := tok.(json.Delim); depth == 1 && !isObject {
-		w.wrong = append(w.wrong, fieldError{"", "is a plain value: write an object"})
+	if depth == 1 {
+		w.wrong = append(w.wrong, fieldError{"", "is a plain value: write " + kindOf(t)})
 	}
 	return nil
 }

@@ -38,7 +38,6 @@ func unbuilt() []rule {
 		rules = addRule(rules, path, scopeAdmin)
 	}
 	rules = addRule(rules, "/v1/links", scopeSessions)
-	rules = addRule(rules, "/v1/check", scopeSessions|scopeCheck)
 	return addRule(rules, "/v1/changes", scopeChanges)
 }
 

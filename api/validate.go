@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -83,6 +84,8 @@ func exampleOf(member string) string {
 		return `name the person, as in {"format": "email", "email": "sally@example.edu"}`
 	case "kind":
 		return "write " + orList(kindNames())
+	case "iat":
+		return "give the token's NumericDate (RFC 7519), in seconds since 1970 such as 1795430000"
 	case "signal":
 		return `write one such as "credential-changed"`
 	case "scope":
@@ -162,10 +165,7 @@ func subjectMembers(format string) []string {
 // subject reads a subject identifier whose shape the core then understands. An opaque id is one in the caller's own
 // namespace, or where it has none one of our user ids.
 func subject(raw json.RawMessage, t *token) (revoke.Subject, []fieldError) {
-	ids := t.voice.IDs
-	if ids == "" {
-		ids = revoke.NamespaceCurfew
-	}
+	ids := t.ids()
 	if wrong := subjectShape(raw, ids, "subject"); wrong != nil {
 		return nil, wrong
 	}
@@ -175,6 +175,9 @@ func subject(raw json.RawMessage, t *token) (revoke.Subject, []fieldError) {
 	}
 	return s, nil
 }
+
+// ids is the namespace of the opaque ids that the token's holder sends.
+func (t *token) ids() string { return cmp.Or(t.voice.IDs, revoke.NamespaceCurfew) }
 
 // subjectError puts what the core says about a subject below the field where that subject stands.
 func subjectError(err error, field string) fieldError {
