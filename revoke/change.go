@@ -77,26 +77,27 @@ func (e *Effects) Changes(at Instant) []Change {
 // update one row a second time in one statement.
 func Merge(group ...Effects) Effects {
 	var out Effects
+	out.Users = folded(group, func(e *Effects) []User { return e.Users }, func(u User) ID { return u.ID }, User.join)
+	out.Holdings = folded(group, func(e *Effects) []Holding { return e.Holdings }, Holding.key, Holding.join)
+	out.Joins = folded(group, func(e *Effects) []Join { return e.Joins }, Join.key, Join.join)
+	out.Blocks = folded(group, func(e *Effects) []Block { return e.Blocks }, func(b Block) BlockKey { return b.BlockKey }, Block.Join)
+	out.Cutoffs = folded(group, func(e *Effects) []Cutoff { return e.Cutoffs }, func(c Cutoff) Scope { return c.Scope }, Cutoff.Join)
+	out.Devices = folded(group, func(e *Effects) []Device { return e.Devices }, func(d Device) ID { return d.ID }, Device.join)
+	out.Ends = folded(group, func(e *Effects) []End { return e.Ends }, func(end End) ID { return end.Session }, func(a, _ End) End { return a })
+	out.Resources = folded(group, func(e *Effects) []Resource { return e.Resources }, func(r Resource) ID { return r.ID }, func(_, b Resource) Resource { return b })
+	out.Plans = folded(group, func(e *Effects) []Plan { return e.Plans }, func(p Plan) PlanKey { return p.PlanKey }, func(_, b Plan) Plan { return b })
 	for _, e := range group {
-		out.Users = fold(out.Users, e.Users, func(u User) ID { return u.ID }, User.join)
-		out.Holdings = fold(out.Holdings, e.Holdings, Holding.key, Holding.join)
-		out.Joins = fold(out.Joins, e.Joins, Join.key, Join.join)
-		out.Blocks = fold(out.Blocks, e.Blocks, func(b Block) BlockKey { return b.BlockKey }, Block.Join)
-		out.Cutoffs = fold(out.Cutoffs, e.Cutoffs, func(c Cutoff) Scope { return c.Scope }, Cutoff.Join)
-		out.Devices = fold(out.Devices, e.Devices, func(d Device) ID { return d.ID }, Device.join)
 		out.Sessions = append(out.Sessions, e.Sessions...)
-		out.Ends = fold(out.Ends, e.Ends, func(end End) ID { return end.Session }, func(a, _ End) End { return a })
 		out.Events = append(out.Events, e.Events...)
 		out.Revocations = append(out.Revocations, e.Revocations...)
 		out.Deliveries = append(out.Deliveries, e.Deliveries...)
-		out.Resources = fold(out.Resources, e.Resources, func(r Resource) ID { return r.ID }, func(_, b Resource) Resource { return b })
-		out.Plans = fold(out.Plans, e.Plans, func(p Plan) PlanKey { return p.PlanKey }, func(_, b Plan) Plan { return b })
-		for _, key := range e.Cleared {
-			out.Alarms = slices.DeleteFunc(slices.Clone(out.Alarms), func(a Alarm) bool { return a.AlarmKey == key })
-		}
-		out.Alarms = fold(out.Alarms, e.Alarms, func(a Alarm) AlarmKey { return a.AlarmKey }, Alarm.Join)
-		out.Cleared = append(out.Cleared, e.Cleared...)
 		out.Audit = append(out.Audit, e.Audit...)
+		if len(e.Cleared)+len(e.Alarms) > 0 { // what is cleared after it was raised does not stand
+			out.Alarms = slices.DeleteFunc(out.Alarms, func(a Alarm) bool { return slices.Contains(e.Cleared, a.AlarmKey) })
+			out.Cleared = append(out.Cleared, e.Cleared...)
+			out.Alarms = folded([]Effects{{Alarms: out.Alarms}, {Alarms: e.Alarms}},
+				func(e *Effects) []Alarm { return e.Alarms }, func(a Alarm) AlarmKey { return a.AlarmKey }, Alarm.Join)
+		}
 	}
 	return out
 }
@@ -144,15 +145,39 @@ func (j Join) other(user ID) ID {
 // stands reports whether the two are one person.
 func (j Join) stands() bool { return j.At > j.SplitAt }
 
-// fold adds rows to all, joining those whose key stands there already. Groups are at most a few hundred rows; a scan from
-// the end finds a key near its own kind sooner than a map is built.
-func fold[T any, K comparable](all, rows []T, key func(T) K, join func(a, b T) T) []T {
-	for _, row := range rows {
-		at := slices.IndexFunc(all, func(t T) bool { return key(t) == key(row) })
-		if at < 0 {
+// few is up to how many rows a scan finds a key sooner than a map that has to be built.
+const few = 32
+
+// folded returns the rows of a group in their order, those with one key joined at the place of the first.
+func folded[T any, K comparable](group []Effects, rows func(*Effects) []T, key func(T) K, join func(a, b T) T) []T {
+	n := 0
+	for i := range group {
+		n += len(rows(&group[i]))
+	}
+	if n == 0 {
+		return nil
+	}
+	all := make([]T, 0, n)
+	var at map[K]int
+	if n > few {
+		at = make(map[K]int, n)
+	}
+	for i := range group {
+		for _, row := range rows(&group[i]) {
+			k := key(row)
+			found, ok := at[k]
+			if at == nil {
+				found = slices.IndexFunc(all, func(t T) bool { return key(t) == k })
+				ok = found >= 0
+			}
+			if ok {
+				all[found] = join(all[found], row)
+				continue
+			}
+			if at != nil {
+				at[k] = len(all)
+			}
 			all = append(all, row)
-		} else {
-			all[at] = join(all[at], row)
 		}
 	}
 	return all

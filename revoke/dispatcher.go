@@ -15,6 +15,7 @@ type DispatcherConfig struct {
 	Clock    Clock
 	Targets  map[string]Target
 	Owed     <-chan struct{} // told when new deliveries were committed
+	Raised   func([]Alarm)   // told of alarms that were committed with a delivery; may be nil
 	Observer Observer        // nil looks away
 	Log      *slog.Logger
 }
@@ -22,7 +23,16 @@ type DispatcherConfig struct {
 // Dispatcher carries deliveries to their targets: at least once, or visibly parked. Each target has a worker of its own,
 // so that a sick one slows no other.
 type Dispatcher struct {
-	cfg DispatcherConfig
+	cfg     DispatcherConfig
+	workers map[string]*worker
+}
+
+// TargetState is how calls of a target went last, since the start.
+type TargetState struct {
+	SuccessAt Instant // zero: none yet
+	FailedAt  Instant
+	Error     string // of the last failure
+	Refused   bool   // our credential is refused there
 }
 
 const (
@@ -44,16 +54,28 @@ func NewDispatcher(cfg DispatcherConfig) (*Dispatcher, error) {
 	if cfg.Observer == nil {
 		cfg.Observer = Unobserved{}
 	}
-	return &Dispatcher{cfg}, nil
+	d := &Dispatcher{cfg: cfg, workers: map[string]*worker{}}
+	for name, target := range cfg.Targets {
+		d.workers[name] = &worker{DispatcherConfig: cfg, name: name, target: target, bell: make(chan struct{}, 1)}
+	}
+	return d, nil
+}
+
+// States returns how calls of each target went last.
+func (d *Dispatcher) States() map[string]TargetState {
+	out := make(map[string]TargetState, len(d.workers))
+	for name, w := range d.workers {
+		w.mu.Lock()
+		out[name] = w.state
+		w.mu.Unlock()
+	}
+	return out
 }
 
 // Run works until ctx ends and all calls under way have ended and are recorded.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
-	bells := make([]chan struct{}, 0, len(d.cfg.Targets))
-	for name, target := range d.cfg.Targets {
-		w := &worker{DispatcherConfig: d.cfg, name: name, target: target, bell: make(chan struct{}, 1)}
-		bells = append(bells, w.bell)
+	for _, w := range d.workers {
 		workers.Go(func() { w.run(ctx) })
 	}
 	for {
@@ -62,9 +84,9 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 			workers.Wait()
 			return nil
 		case <-d.cfg.Owed:
-			for _, bell := range bells {
+			for _, w := range d.workers {
 				select {
-				case bell <- struct{}{}:
+				case w.bell <- struct{}{}:
 				default:
 				}
 			}
@@ -75,11 +97,12 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 // worker carries the deliveries of one target.
 type worker struct {
 	DispatcherConfig
-	name    string
-	target  Target
-	bell    chan struct{}
-	mu      sync.Mutex
-	refused bool // our credential is refused there; the alarm was raised
+	name   string
+	target Target
+	bell   chan struct{}
+	mu     sync.Mutex
+	state  TargetState
+	judged bool // our credential was taken or refused since the start
 }
 
 func (w *worker) run(ctx context.Context) {
@@ -146,11 +169,15 @@ func (w *worker) deliver(ctx context.Context, owed Owed) {
 	s := w.judge(owed, receipt, err, start)
 	s.Attempt.At, s.Attempt.Took = start, took
 	w.Observer.Attempted(w.name, outcome(s, err), took)
-	w.alarm(owed, s, err)
+	w.alarm(owed, &s, err, start.Add(took))
 
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := w.Queue.Settle(ctx, owed, s); errors.Is(err, ErrLeaseLost) {
+	err = w.Queue.Settle(ctx, owed, s)
+	if err == nil && len(s.Alarms) > 0 && w.Raised != nil {
+		w.Raised(s.Alarms)
+	}
+	if errors.Is(err, ErrLeaseLost) {
 		w.Log.Warn("somebody else took the delivery over; its result counts", "target_id", w.name, "user_id", owed.User)
 	} else if err != nil {
 		w.Log.Warn("result of a delivery is not recorded; it will be made again", "target_id", w.name, "user_id", owed.User, "err", err)
@@ -194,23 +221,35 @@ func (w *worker) judge(owed Owed, receipt Receipt, err error, now Instant) Settl
 	return s
 }
 
-// alarm tells a person once when a target begins to refuse our credential, and whenever something is parked.
-func (w *worker) alarm(owed Owed, s Settlement, err error) {
+// alarm lets a person know when a target begins to refuse our credential, until it takes it again, and of what is parked.
+func (w *worker) alarm(owed Owed, s *Settlement, err error, now Instant) {
 	_, refused := errors.AsType[RefusedCredential](err)
 	w.mu.Lock()
-	changed := refused != w.refused && (refused || err == nil)
+	first := !w.judged // an alarm of an earlier start may stand
+	changed := (first || refused != w.state.Refused) && (refused || err == nil)
 	if changed {
-		w.refused = refused
+		w.state.Refused, w.judged = refused, true
+	}
+	if err == nil {
+		w.state.SuccessAt = now
+	} else {
+		w.state.FailedAt, w.state.Error = now, s.Attempt.Error
 	}
 	w.mu.Unlock()
+	credential := AlarmKey{owed.Org, AlarmCredential, w.name}
+	last := owed.Items[len(owed.Items)-1]
 	switch {
 	case changed && refused:
-		w.Log.Error("target refuses our credential; its deliveries wait until it is repaired", "target_id", w.name, "err", err)
+		s.Alarms = append(s.Alarms, NewAlarm(credential, "target "+w.name+" refuses our credential; its deliveries wait until it is repaired", now))
 	case changed:
-		w.Log.Info("target accepts our credential again", "target_id", w.name)
+		s.Cleared = append(s.Cleared, credential)
+		if !first {
+			w.Log.Info("target accepts our credential again", "target_id", w.name)
+		}
 	}
-	switch last := owed.Items[len(owed.Items)-1]; {
+	switch {
 	case s.State == DeliveryParked:
+		s.Alarms = append(s.Alarms, NewAlarm(AlarmKey{owed.Org, AlarmParked, w.name}, "deliveries to target "+w.name+" are parked; look at them and retry", now))
 		w.Log.Error("delivery parked; look at it and retry", "target_id", w.name, "user_id", owed.User, "delivery_id", last.Delivery.Name(), "err", err)
 	case err != nil && last.Delivery.Attempts == 0 && !refused:
 		w.Log.Warn("target did not take a revocation yet", "target_id", w.name, "user_id", owed.User, "attempt", 1, "err", err)

@@ -24,7 +24,11 @@ type Facts struct {
 	joins    map[ID][]Join
 	blocks   map[ID][]Block
 	plans    map[ID][]Plan
+	byClient map[clientKey]ID // sessions by what a registration names
+	byToken  map[knownKey]ID
 }
+
+type clientKey struct{ org, app, clientID string }
 
 // Newest is the newest session of a user, whatever became of it.
 type Newest struct {
@@ -39,7 +43,7 @@ func NewFacts() *Facts {
 		NewestOf: map[Scope]Instant{}, Sessions: map[ID]Session{}, Devices: map[DeviceIdentifier][]ID{},
 		Events: map[EventKey]Event{}, Resources: map[ID]Resource{},
 		holdings: map[Identifier][]Holding{}, held: map[ID][]Identifier{}, joins: map[ID][]Join{}, blocks: map[ID][]Block{},
-		plans: map[ID][]Plan{},
+		plans: map[ID][]Plan{}, byClient: map[clientKey]ID{}, byToken: map[knownKey]ID{},
 	}
 }
 
@@ -108,7 +112,7 @@ func (f *Facts) Apply(e Effects) {
 		}
 	}
 	for _, s := range e.Sessions {
-		f.Sessions[s.ID] = s
+		f.AddSession(s)
 		n := f.Newest[s.User]
 		f.Newest[s.User] = Newest{Born: max(n.Born, s.BornAt), Registered: max(n.Registered, s.RegisteredAt)}
 		for _, scope := range s.wideScopes() {
@@ -209,6 +213,52 @@ func (f *Facts) view() *View {
 	}
 	v.Apply(all.Changes(f.Now)...)
 	return v
+}
+
+// viewOf is view with only what can be about one session, for where thousands are judged.
+func (f *Facts) viewOf(s *Session) *View {
+	v := newView(1)
+	var all Effects
+	scopes := []Scope{
+		{Org: s.Org, Kind: ScopeEveryone}, {Org: s.Org, Kind: ScopeKindOf, Key: string(s.Kind)}, {Org: s.Org, Kind: ScopeApp, Key: s.App},
+		DeviceScope(s.Org, s.Device),
+	}
+	for _, member := range f.members(s.User) {
+		if u, ok := f.Users[member]; ok {
+			all.Users = append(all.Users, u)
+		}
+		all.Joins = append(all.Joins, f.joins[member]...)
+		all.Blocks = append(all.Blocks, f.blocks[member]...)
+		scopes = append(scopes, Scope{Org: s.Org, Kind: ScopeUser, User: member}, Scope{Org: s.Org, Kind: ScopeUserKind, User: member, Key: string(s.Kind)},
+			Scope{Org: s.Org, Kind: ScopeUserApp, User: member, Key: s.App}, Scope{Org: s.Org, Kind: ScopeUserDevice, User: member, Device: s.Device})
+	}
+	for _, scope := range scopes {
+		if c, ok := f.Cutoffs[scope]; ok {
+			all.Cutoffs = append(all.Cutoffs, c)
+		}
+	}
+	v.Apply(all.Changes(f.Now)...)
+	return v
+}
+
+// session returns the session that ref points at by the application's id or the token.
+func (f *Facts) session(ref SessionRef) (Session, bool) {
+	id, ok := f.byClient[clientKey{ref.Org, ref.App, ref.ClientID}]
+	if !ref.Token.IsZero() {
+		id, ok = f.byToken[knownKey{ref.Org, ref.Token}]
+	}
+	return f.Sessions[id], ok
+}
+
+// AddSession adds a session that the need leads to.
+func (f *Facts) AddSession(s Session) {
+	f.Sessions[s.ID] = s
+	if s.ClientID != "" {
+		f.byClient[clientKey{s.Org, s.App, s.ClientID}] = s.ID
+	}
+	if !s.Token.IsZero() {
+		f.byToken[knownKey{s.Org, s.Token}] = s.ID
+	}
 }
 
 // newest returns the newest birth and registration among the person's sessions.

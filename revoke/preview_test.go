@@ -16,7 +16,7 @@ func TestPreviewCountsAndChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := len(store.Changes()) + len(store.Events()) + len(store.Audit())
+	before := len(store.Changes()) + len(store.AllEvents()) + len(store.Audit())
 	for name, c := range map[string]struct {
 		sig  revoke.Signal
 		want int
@@ -34,7 +34,7 @@ func TestPreviewCountsAndChangesNothing(t *testing.T) {
 			t.Errorf("preview of %s covers %d, %v; want %d", name, out.Covers, err, c.want)
 		}
 	}
-	if after := len(store.Changes()) + len(store.Events()) + len(store.Audit()); after != before {
+	if after := len(store.Changes()) + len(store.AllEvents()) + len(store.Audit()); after != before {
 		t.Errorf("previews wrote %d rows", after-before)
 	}
 	wantLive(t, s, phone, true, "after previews")

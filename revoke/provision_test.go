@@ -226,7 +226,7 @@ func TestSplit(t *testing.T) {
 		}
 	}
 	wantLive(t, s, phone, false, "split")
-	events := store.Events()
+	events := store.AllEvents()
 	if last := events[len(events)-1]; last.Type != "split" || last.Note != "two people" {
 		t.Errorf("event = %s %q, want the split with its reason", last.Type, last.Note)
 	}

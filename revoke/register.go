@@ -31,22 +31,56 @@ type Registered struct {
 // end that lies before its beginning is [Invalid].
 func (s *Service) Register(ctx context.Context, src Source, r Registration) (Registered, error) {
 	var out Registered
-	subject := r.Subject.In(src.Org)
-	need := Need{Org: src.Org, Cutoffs: true}
-	need.addSubject(subject)
-	r.Device = named(src.Org, r.Device)
-	need.Devices = r.Device
-	need.Sessions = r.refs(src.Org)
+	need := r.need(src)
 	err := s.decide(ctx, need, func(f *Facts) (Effects, error) {
 		d := newDecision(f, input{source: src, request: RequestIDFrom(ctx)})
 		var err error
-		out, err = d.register(r, subject)
+		out, err = d.register(r)
 		return d.e, err
 	})
 	if err != nil {
 		return Registered{}, fmt.Errorf("register a session of app %s: %w", r.App, err)
 	}
 	return out, nil
+}
+
+// RegisteredOr is what came of one registration among many, or why it was refused.
+type RegisteredOr struct {
+	Registered
+	Err error
+}
+
+// RegisterMany records sessions in one transaction, in their order; one that is refused, as by [Service.Register], refuses only
+// itself. On an error nothing is recorded.
+func (s *Service) RegisterMany(ctx context.Context, src Source, rs []Registration) ([]RegisteredOr, error) {
+	need := Need{Org: src.Org}
+	for i := range rs {
+		need.add(rs[i].need(src))
+	}
+	out := make([]RegisteredOr, len(rs))
+	err := s.decide(ctx, need, func(f *Facts) (Effects, error) {
+		all := make([]Effects, len(rs))
+		for i, r := range rs {
+			d := newDecision(f, input{source: src, request: RequestIDFrom(ctx)})
+			if out[i].Registered, out[i].Err = d.register(r); out[i].Err == nil {
+				all[i] = d.e
+			}
+			f.Now++ // each has an instant of its own
+		}
+		return Merge(all...), nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("register %d sessions: %w", len(rs), err)
+	}
+	return out, nil
+}
+
+// need names what the registration leads to, and puts its members into the org.
+func (r *Registration) need(src Source) Need {
+	r.Subject, r.Device = r.Subject.In(src.Org), named(src.Org, r.Device)
+	n := Need{Org: src.Org, Cutoffs: true, Devices: r.Device, Sessions: r.refs(src.Org)}
+	n.addSubject(r.Subject)
+	return n
 }
 
 // refs points at the session if it was registered before.
@@ -61,15 +95,13 @@ func (r *Registration) refs(org string) []SessionRef {
 	return refs
 }
 
-func (d *decision) register(r Registration, subject Subject) (Registered, error) {
-	f, src := d.f, d.in.source
+func (d *decision) register(r Registration) (Registered, error) {
+	f, src, subject := d.f, d.in.source, r.Subject
 	src.Learns, d.in.source.Learns = false, false // an application points, whatever else its token may do
 	m := f.find(src, subject, f.Now)
 	for _, ref := range r.refs(src.Org) {
-		for _, id := range sortedKeys(f.Sessions) {
-			if s := f.Sessions[id]; ref.Matches(&s) {
-				return d.again(r, m, s)
-			}
+		if s, ok := f.session(ref); ok {
+			return d.again(r, m, s)
 		}
 	}
 	switch {
@@ -107,7 +139,7 @@ func (d *decision) register(r Registration, subject Subject) (Registered, error)
 
 // born sets the instants of a session that is being registered and judges it against the cutoffs that cover it.
 func (d *decision) born(s *Session, r Registration) error {
-	v := d.f.view()
+	v := d.f.viewOf(s)
 	var own [1]*Personal
 	people := v.people(s.User, &own)
 	if s.Facts.IssuedSent {

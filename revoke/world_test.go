@@ -67,9 +67,9 @@ func (w *world) tryRegister(r Registration) (Session, error) {
 	if r.App == "" {
 		r.App = "portal"
 	}
-	r.Device = named("main", r.Device)
+	r.need(app)
 	d := newDecision(w.f, input{source: app})
-	out, err := d.register(r, r.Subject.In("main"))
+	out, err := d.register(r)
 	if err == nil {
 		w.commit(d.e)
 	}

@@ -77,6 +77,13 @@ func (s *statement) person(u *needs) {
 		s.askedSessions(u.sessions)
 		from = append(from, "SELECT org, user_id FROM asked")
 	}
+	if len(u.devices) > 0 {
+		orgs := texts(s, u.devices, func(d revoke.DeviceIdentifier) string { return d.Org })
+		spaces := texts(s, u.devices, func(d revoke.DeviceIdentifier) string { return d.Namespace })
+		values := texts(s, u.devices, func(d revoke.DeviceIdentifier) string { return d.Value })
+		s.WriteString("carried AS (SELECT k.* FROM unnest(" + orgs + ", " + spaces + ", " + values + `) AS n (org, namespace, value)
+			JOIN device_identifiers k ON k.org = n.org AND k.namespace = n.namespace AND k.value = n.value), `)
+	}
 	if len(u.resources)+len(u.names) > 0 {
 		s.foundResources(u)
 		from = append(from, "SELECT org, user_id FROM found")
@@ -164,6 +171,7 @@ const (
 	partHolding
 	partJoin
 	partBlock
+	partPlan
 	partEvent
 	partSession
 	partResource
@@ -227,6 +235,7 @@ func (s *statement) parts(u *needs) {
 	s.part(partJoin, joinsTable, "person p JOIN joins k ON k.org = p.org AND k.a = p.id")
 	s.part(partJoin, joinsTable, "person p JOIN joins k ON k.org = p.org AND k.b = p.id")
 	s.part(partBlock, blocksTable, "person p JOIN blocks k ON k.org = p.org AND k.user_id = p.id")
+	s.part(partPlan, plansTable, "person p JOIN plans k ON k.org = p.org AND k.user_id = p.id")
 	if len(u.events) > 0 {
 		orgs := texts(s, u.events, func(k revoke.EventKey) string { return k.Org })
 		authorities := texts(s, u.events, func(k revoke.EventKey) string { return k.Authority })
@@ -243,20 +252,16 @@ func (s *statement) parts(u *needs) {
 		s.part(partResource, resourcesTable, "found k")
 	}
 	if len(u.devices) > 0 {
-		s.part(partDevice, deviceIdentifiersTable, "unnest("+s.deviceNames(u)+`) AS n (org, namespace, value)
-			JOIN device_identifiers k ON k.org = n.org AND k.namespace = n.namespace AND k.value = n.value`)
+		s.part(partDevice, deviceIdentifiersTable, "carried k")
 	}
 	s.newest(u)
 	s.cutoffs(u)
 }
 
-func (s *statement) deviceNames(u *needs) string {
-	orgs := texts(s, u.devices, func(d revoke.DeviceIdentifier) string { return d.Org })
-	spaces := texts(s, u.devices, func(d revoke.DeviceIdentifier) string { return d.Namespace })
-	return orgs + ", " + spaces + ", " + texts(s, u.devices, func(d revoke.DeviceIdentifier) string { return d.Value })
-}
+// onCarried are the devices that carry a name of the need.
+const onCarried = "(SELECT DISTINCT org, device_id FROM carried) AS n"
 
-// newest selects the newest birth in each scope of many people: the last entry of an index.
+// newest selects the newest birth in each scope of many people, and on each device that was named: the last entry of an index.
 func (s *statement) newest(u *needs) {
 	for _, kind := range []struct {
 		of        revoke.ScopeKind
@@ -267,16 +272,21 @@ func (s *statement) newest(u *needs) {
 		{revoke.ScopeApp, " AND x.app = n.key"},
 		{revoke.ScopeDevice, " AND x.device_id = n.device_id AND x.device_id <> '" + zeroID + "'"},
 	} {
-		some := slices.DeleteFunc(slices.Clone(u.newestOf), func(scope revoke.Scope) bool { return scope.Kind != kind.of })
-		if len(some) == 0 {
-			continue
+		newest := func(key, from string) {
+			s.raw(partNewest, wide([]string{"device_id"}, []string{"org", "kind", "key"}, []string{"born"}),
+				"(SELECT n.device_id, n.org, '"+string(kind.of)+"'::text AS kind, "+key+" AS key, coalesce((SELECT x.born_at FROM sessions x WHERE x.org = n.org"+
+					kind.condition+" ORDER BY x.born_at DESC LIMIT 1), 0) AS born FROM "+from+") AS k")
 		}
-		orgs := texts(s, some, func(x revoke.Scope) string { return x.Org })
-		keys := texts(s, some, func(x revoke.Scope) string { return x.Key })
-		devices := ids(s, some, func(x revoke.Scope) revoke.ID { return x.Device })
-		s.raw(partNewest, wide([]string{"device_id"}, []string{"org", "kind", "key"}, []string{"born"}),
-			"(SELECT n.device_id, n.org, '"+string(kind.of)+"'::text AS kind, n.key, coalesce((SELECT x.born_at FROM sessions x WHERE x.org = n.org"+kind.condition+
-				" ORDER BY x.born_at DESC LIMIT 1), 0) AS born FROM unnest("+orgs+", "+keys+", "+devices+") AS n (org, key, device_id)) AS k")
+		some := slices.DeleteFunc(slices.Clone(u.newestOf), func(scope revoke.Scope) bool { return scope.Kind != kind.of })
+		if len(some) > 0 {
+			orgs := texts(s, some, func(x revoke.Scope) string { return x.Org })
+			keys := texts(s, some, func(x revoke.Scope) string { return x.Key })
+			devices := ids(s, some, func(x revoke.Scope) revoke.ID { return x.Device })
+			newest("n.key", "unnest("+orgs+", "+keys+", "+devices+") AS n (org, key, device_id)")
+		}
+		if kind.of == revoke.ScopeDevice && len(u.devices) > 0 {
+			newest("''::text", onCarried)
+		}
 	}
 }
 
@@ -295,19 +305,18 @@ func (s *statement) cutoffs(u *needs) {
 		s.part(partCutoff, cutoffsTable, "unnest("+orgs+", "+kinds+", "+devices+", "+texts(s, narrow, func(x revoke.Scope) string { return x.Key })+
 			") AS n (org, scope, device_id, key) JOIN cutoffs k ON k.org = n.org AND k.user_id = '"+zeroID+"' AND k.scope = n.scope AND k.device_id = n.device_id AND k.key = n.key")
 	}
-	onDevice := func(from, device string) {
-		s.part(partCutoff, cutoffsTable, from+" JOIN cutoffs k ON k.org = n.org AND k.user_id = '"+zeroID+"' AND k.scope = 'device' AND k.device_id = "+device+" AND k.key = ''")
+	onDevice := func(from string) {
+		s.part(partCutoff, cutoffsTable, from+" JOIN cutoffs k ON k.org = n.org AND k.user_id = '"+zeroID+"' AND k.scope = 'device' AND k.device_id = n.device_id AND k.key = ''")
 	}
 	if len(u.devices) > 0 {
-		onDevice("unnest("+s.deviceNames(u)+`) AS m (org, namespace, value) JOIN device_identifiers n
-			ON n.org = m.org AND n.namespace = m.namespace AND n.value = m.value`, "n.device_id")
+		onDevice(onCarried)
 	}
 	if len(u.sessions) > 0 {
-		onDevice("(SELECT DISTINCT org, device_id FROM asked WHERE device_id <> '"+zeroID+"') AS n", "n.device_id")
+		onDevice("(SELECT DISTINCT org, device_id FROM asked WHERE device_id <> '" + zeroID + "') AS n")
 	}
 	if u.sessionsOf {
-		onDevice("(SELECT DISTINCT x.org, x.device_id FROM person p JOIN sessions x ON x.org = p.org AND x.user_id = p.id AND x.ended_at = 0 AND x.expires_at > "+
-			s.arg(int64(u.now), "bigint")+" AND x.device_id <> '"+zeroID+"') AS n", "n.device_id")
+		onDevice("(SELECT DISTINCT x.org, x.device_id FROM person p JOIN sessions x ON x.org = p.org AND x.user_id = p.id AND x.ended_at = 0 AND x.expires_at > " +
+			s.arg(int64(u.now), "bigint") + " AND x.device_id <> '" + zeroID + "') AS n")
 	}
 }
 
@@ -317,7 +326,7 @@ func put(f *revoke.Facts, what int, r *record) error {
 	case partUser:
 		user := r.user()
 		f.Users[user.ID] = user
-		if n := (revoke.Newest{Born: revoke.Instant(r.num[3]), Registered: revoke.Instant(r.num[4])}); n != (revoke.Newest{}) {
+		if n := (revoke.Newest{Born: revoke.Instant(r.num[4]), Registered: revoke.Instant(r.num[5])}); n != (revoke.Newest{}) {
 			f.Newest[user.ID] = n
 		}
 	case partHolding:
@@ -326,6 +335,8 @@ func put(f *revoke.Facts, what int, r *record) error {
 		f.AddJoin(r.join())
 	case partBlock:
 		f.AddBlock(r.block())
+	case partPlan:
+		f.AddPlan(r.plan())
 	case partEvent:
 		e, err := r.event()
 		if err != nil {
@@ -337,7 +348,7 @@ func put(f *revoke.Facts, what int, r *record) error {
 		if err != nil {
 			return err
 		}
-		f.Sessions[s.ID] = s
+		f.AddSession(s)
 	case partResource:
 		v, err := r.resource()
 		if err != nil {

@@ -182,6 +182,7 @@ const (
 	liveOf        = "SELECT LIST FROM sessions WHERE org = ?1 AND user_id = ?2 AND ended_at = 0 AND expires_at > ?3"
 	eventBy       = "SELECT LIST FROM events WHERE org = ?1 AND authority = ?2 AND sender_id = ?3 AND sender_id <> ''"
 	deviceBy      = "SELECT LIST FROM device_identifiers WHERE org = ?1 AND namespace = ?2 AND value = ?3"
+	plansOf       = "SELECT LIST FROM plans WHERE org = ?1 AND user_id = ?2"
 	resourceOf    = "SELECT LIST FROM resources WHERE org = ?1 AND id = ?2"
 	resourceNamed = "SELECT LIST FROM resources WHERE org = ?1 AND authority = ?2 AND type = ?3 AND user_name_folded = ?4"
 	resourceKnown = "SELECT LIST FROM resources WHERE org = ?1 AND authority = ?2 AND type = ?3 AND external_id = ?4 AND external_id <> ''"
@@ -207,7 +208,7 @@ func (r *reading) session(row record) error {
 	if err != nil {
 		return err
 	}
-	r.facts.Sessions[s.ID] = s
+	r.facts.AddSession(s)
 	r.reach(s.Org, s.User)
 	return nil
 }
@@ -304,6 +305,7 @@ func (r *reading) personal(ctx context.Context) error {
 		{usersTable, userOf, func(row record) error { r.facts.Users[row.id[0]] = row.user(); return nil }},
 		{identifiersTable, holdingsOf, func(row record) error { r.facts.AddHolding(row.holding()); return nil }},
 		{blocksTable, blocksOf, func(row record) error { r.facts.AddBlock(row.block()); return nil }},
+		{plansTable, plansOf, func(row record) error { r.facts.AddPlan(row.plan()); return nil }},
 		{newestTable, newestOfUser, func(row record) error {
 			if n := (revoke.Newest{Born: revoke.Instant(row.num[0]), Registered: revoke.Instant(row.num[1])}); n != (revoke.Newest{}) {
 				r.facts.Newest[row.id[0]] = n

@@ -36,6 +36,11 @@ type tables struct {
 	deliveries  map[deliveryKey]revoke.Delivery
 	attempts    []revoke.Attempt
 	resources   map[revoke.ID]revoke.Resource
+	plans       map[revoke.PlanKey]revoke.Plan
+	alarms      []revoke.Alarm
+	uses        map[revoke.ID]revoke.Instant
+	keys        map[keyName]revoke.Key
+	paused      map[string]revoke.Instant
 	changes     []revoke.Change
 	audit       []revoke.AuditEntry
 }
@@ -45,7 +50,11 @@ type deliveryKey struct {
 	target     string
 }
 
-var _ revoke.Store = (*Memory)(nil)
+var _ interface {
+	revoke.Store
+	revoke.Ledger
+	revoke.Notes
+} = (*Memory)(nil)
 
 // NewMemory returns an empty store whose clock stands at [Start].
 func NewMemory() *Memory {
@@ -54,7 +63,8 @@ func NewMemory() *Memory {
 		blocks: map[revoke.BlockKey]revoke.Block{}, cutoffs: map[revoke.Scope]revoke.Cutoff{},
 		devices: map[revoke.ID]revoke.Device{}, sessions: map[revoke.ID]revoke.Session{},
 		revocations: map[revoke.ID]revoke.Revocation{}, deliveries: map[deliveryKey]revoke.Delivery{},
-		resources: map[revoke.ID]revoke.Resource{},
+		resources: map[revoke.ID]revoke.Resource{}, plans: map[revoke.PlanKey]revoke.Plan{},
+		uses: map[revoke.ID]revoke.Instant{}, keys: map[keyName]revoke.Key{}, paused: map[string]revoke.Instant{},
 	}}
 }
 
@@ -114,8 +124,8 @@ func (m *Memory) Audit() []revoke.AuditEntry {
 	return slices.Clone(m.tables.audit)
 }
 
-// Events returns every event in the order in which they were decided.
-func (m *Memory) Events() []revoke.Event {
+// AllEvents returns every event in the order in which they were decided.
+func (m *Memory) AllEvents() []revoke.Event {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.tables.events)

@@ -29,7 +29,7 @@ func (t *tables) gather(need revoke.Need, now revoke.Instant) *revoke.Facts {
 	}
 	for _, s := range t.sessions {
 		if slices.ContainsFunc(need.Sessions, func(ref revoke.SessionRef) bool { return ref.Matches(&s) }) {
-			f.Sessions[s.ID] = s
+			f.AddSession(s)
 			reach(s.User)
 		}
 	}
@@ -59,6 +59,11 @@ func (t *tables) gather(need revoke.Need, now revoke.Instant) *revoke.Facts {
 	for _, b := range t.blocks {
 		if seen[b.User] {
 			f.AddBlock(b)
+		}
+	}
+	for _, p := range t.plans {
+		if seen[p.User] {
+			f.AddPlan(p)
 		}
 	}
 	for _, user := range users {
@@ -102,7 +107,7 @@ func (t *tables) gatherSessions(need revoke.Need, f *revoke.Facts, seen map[revo
 		n := f.Newest[s.User]
 		f.Newest[s.User] = revoke.Newest{Born: max(n.Born, s.BornAt), Registered: max(n.Registered, s.RegisteredAt)}
 		if need.SessionsOf && s.EndedAt == 0 && now < s.ExpiresAt {
-			f.Sessions[s.ID] = s
+			f.AddSession(s)
 		}
 	}
 }

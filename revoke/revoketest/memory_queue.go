@@ -20,9 +20,19 @@ type pair struct {
 // overtaken by its lift. Whoever is under a live lease is left alone.
 func (m *Memory) Claim(ctx context.Context, target string, n int, now, until revoke.Instant, lease revoke.ID) (out []revoke.Owed, err error) {
 	err = m.read(ctx, func(t *tables) {
+		if _, paused := t.paused[target]; paused {
+			return
+		}
 		open := map[pair][]revoke.Delivery{}
-		for _, d := range t.deliveries {
-			if d.Target == target && (d.State == revoke.DeliveryDue || d.State == revoke.DeliveryClaimed) {
+		for key, d := range t.deliveries {
+			if d.Target == target && d.Halt != revoke.HaltNone && d.State == revoke.DeliveryClaimed && d.LeaseUntil <= now {
+				d.State, d.Lease, d.LeaseUntil = revoke.DeliveryDue, revoke.ID{}, 0
+				if d.Halt == revoke.HaltDrop {
+					d.State, d.Halt = revoke.DeliveryDropped, revoke.HaltNone
+				}
+				t.deliveries[key] = d
+			}
+			if d.Target == target && (d.State == revoke.DeliveryDue && d.Halt == revoke.HaltNone || d.State == revoke.DeliveryClaimed) {
 				open[pair{d.Org, d.User}] = append(open[pair{d.Org, d.User}], d)
 			}
 		}
@@ -67,7 +77,7 @@ func urgency(owed []revoke.Delivery) revoke.Priority {
 
 func (t *tables) lease(target string, owed []revoke.Delivery, until revoke.Instant, lease revoke.ID) revoke.Owed {
 	out := revoke.Owed{Target: target, Org: owed[0].Org, User: owed[0].User, Identifiers: t.leading(owed[0].User)}
-	for _, d := range owed {
+	for _, d := range owed { // none of them is halted: those are due, or under a lease that keeps the person from being claimed
 		d.State, d.Lease, d.LeaseUntil = revoke.DeliveryClaimed, lease, until
 		t.deliveries[deliveryKey{d.Revocation, target}] = d
 		r := t.revocations[d.Revocation]
@@ -148,16 +158,23 @@ func (m *Memory) Settle(ctx context.Context, owed revoke.Owed, s revoke.Settleme
 			a.Revocation, a.Target, a.Number = d.Revocation, d.Target, d.Attempts+1
 			t.attempts = append(t.attempts, a)
 			d.State, d.Attempts, d.Lease, d.LeaseUntil = s.State, a.Number, revoke.ID{}, 0
+			if d.Halt == revoke.HaltDrop && d.State != revoke.DeliveryDone {
+				d.State = revoke.DeliveryDropped
+			}
+			if d.State != revoke.DeliveryDue {
+				d.Halt = revoke.HaltNone
+			}
 			d.LastError, d.Receipt = a.Error, a.Receipt
 			switch s.State {
 			case revoke.DeliveryDue:
 				d.DueAt = s.DueAt
 			case revoke.DeliveryDone:
 				d.DoneAt = max(a.At, 1)
-			case revoke.DeliveryParked, revoke.DeliveryClaimed:
+			case revoke.DeliveryParked, revoke.DeliveryClaimed, revoke.DeliveryDropped:
 			}
 			t.deliveries[key] = copyDelivery(d)
 		}
+		t.ring(s.Cleared, s.Alarms, s.Attempt.At)
 	})
 	if err == nil && lost {
 		return fmt.Errorf("settle %d deliveries to %s: %w", len(owed.Items), owed.Target, revoke.ErrLeaseLost)
@@ -169,7 +186,7 @@ func (m *Memory) Settle(ctx context.Context, owed revoke.Owed, s revoke.Settleme
 func (m *Memory) NextDue(ctx context.Context, target string) (next revoke.Instant, err error) {
 	err = m.read(ctx, func(t *tables) {
 		for _, d := range t.deliveries {
-			if d.Target != target {
+			if d.Target != target || d.State == revoke.DeliveryDue && d.Halt != revoke.HaltNone {
 				continue
 			}
 			var at revoke.Instant
@@ -178,7 +195,7 @@ func (m *Memory) NextDue(ctx context.Context, target string) (next revoke.Instan
 				at = d.DueAt
 			case revoke.DeliveryClaimed:
 				at = d.LeaseUntil
-			case revoke.DeliveryDone, revoke.DeliveryParked:
+			case revoke.DeliveryDone, revoke.DeliveryParked, revoke.DeliveryDropped:
 				continue
 			}
 			if next == 0 || at < next {
@@ -189,11 +206,11 @@ func (m *Memory) NextDue(ctx context.Context, target string) (next revoke.Instan
 	return next, err
 }
 
-// Retry makes parked and waiting deliveries due at once.
+// Retry makes parked and waiting deliveries due at once, but for those that a person keeps back.
 func (m *Memory) Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant) (n int, err error) {
 	err = m.read(ctx, func(t *tables) {
 		for key, d := range t.deliveries {
-			if asked(q, d) && (d.State == revoke.DeliveryParked || d.State == revoke.DeliveryDue && d.DueAt > now) {
+			if asked(q, d) && d.Halt == revoke.HaltNone && (d.State == revoke.DeliveryParked || d.State == revoke.DeliveryDue && d.DueAt > now) {
 				if d.State == revoke.DeliveryParked {
 					d.FirstAt = now
 				}

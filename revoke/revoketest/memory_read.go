@@ -49,7 +49,7 @@ func (m *Memory) FindSession(ctx context.Context, ref revoke.SessionRef) (found 
 	err = m.read(ctx, func(t *tables) {
 		for _, s := range t.sessions {
 			if ref.Matches(&s) {
-				found = s
+				found = t.used(s)
 				n++
 			}
 		}
@@ -76,7 +76,7 @@ func (m *Memory) SessionsOf(ctx context.Context, q revoke.SessionQuery) (out []r
 			if q.After != nil && newer(s, revoke.Session{BornAt: q.After.BornAt, ID: q.After.ID}) <= 0 {
 				continue
 			}
-			out = append(out, s)
+			out = append(out, t.used(s))
 		}
 	})
 	slices.SortFunc(out, newer)

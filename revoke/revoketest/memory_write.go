@@ -32,7 +32,7 @@ func (t *tables) check(e *revoke.Effects) error {
 	}
 	for i, ev := range e.Events {
 		same := func(other revoke.Event) bool {
-			return other.ID == ev.ID || ev.SenderID != "" && other.Key() == ev.Key()
+			return other.ID != ev.ID && ev.SenderID != "" && other.Key() == ev.Key() // the same once more is its replay
 		}
 		if slices.ContainsFunc(t.events, same) || slices.ContainsFunc(e.Events[:i], same) {
 			return taken("event", ev.SenderID)
@@ -123,6 +123,7 @@ func (t *tables) write(e *revoke.Effects, at revoke.Instant) {
 		t.devices[d.ID] = d
 	}
 	for _, s := range e.Sessions {
+		s.UsedAt = 0
 		t.sessions[s.ID] = s
 	}
 	for _, end := range e.Ends {
@@ -137,8 +138,17 @@ func (t *tables) write(e *revoke.Effects, at revoke.Instant) {
 // append adds what is only ever new.
 func (t *tables) append(e *revoke.Effects, at revoke.Instant) {
 	for _, ev := range e.Events {
-		t.events = append(t.events, copyEvent(ev))
+		if i := slices.IndexFunc(t.events, func(have revoke.Event) bool { return have.ID == ev.ID }); i >= 0 {
+			have := &t.events[i]
+			have.State, have.Note, have.Decided = ev.State, ev.Note, copyEvent(ev).Decided
+		} else {
+			t.events = append(t.events, copyEvent(ev))
+		}
 	}
+	for _, p := range e.Plans {
+		t.plans[p.PlanKey] = p
+	}
+	t.ring(e.Cleared, e.Alarms, at)
 	for _, r := range e.Revocations {
 		t.revocations[r.ID] = r
 	}
@@ -153,8 +163,7 @@ func (t *tables) append(e *revoke.Effects, at revoke.Instant) {
 		t.changes = append(t.changes, c)
 	}
 	for _, a := range e.Audit {
-		a.Seq, a.Entry, a.Person = int64(len(t.audit)+1), slices.Clone(a.Entry), slices.Clone(a.Person)
-		t.audit = append(t.audit, a)
+		t.log(a)
 	}
 }
 

@@ -1,0 +1,50 @@
+package revoke
+
+import (
+	"context"
+	"fmt"
+)
+
+// Event returns one event with what was decided; none is [ErrNotFound].
+func (s *Service) Event(ctx context.Context, org string, id ID) (Event, error) {
+	events, err := s.ledger.Events(ctx, EventQuery{Org: org, ID: id, Limit: 1})
+	if err == nil && len(events) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Event{}, fmt.Errorf("find event %s: %w", id, err)
+	}
+	return events[0], nil
+}
+
+// Replay decides an event that nothing followed from once more, with signals that were read from its kept body anew: after a
+// mapping, a rule or an identifier was put right. The event keeps its place and its times, and has a new state. One that was
+// decided is answered as it was then. A dry run says what would follow.
+func (s *Service) Replay(ctx context.Context, actor Actor, src Source, prior Event, signals []Signal, dry bool) (Outcome, error) {
+	if prior.State == EventDecided {
+		return Outcome{Event: prior.ID, State: prior.State, Duplicate: true, Decided: prior.Decided}, nil
+	}
+	ev := prior
+	ev.State, ev.Note, ev.Signals, ev.SenderID = "", "", signals, ""
+	in := input{source: src, actor: actor, request: RequestIDFrom(ctx), event: ev, targets: *s.targets.Load()}
+	if dry {
+		return s.Preview(ctx, actor, src, ev)
+	}
+	var out Outcome
+	err := s.decide(ctx, in.need(), func(f *Facts) (Effects, error) {
+		d := newDecision(f, in)
+		d.event.ID, d.event.ReceivedAt, d.event.SenderID = prior.ID, prior.ReceivedAt, prior.SenderID
+		d.decided.Digest = digest(signals)
+		for _, sig := range signals {
+			d.signal(sig)
+		}
+		d.audit("replay", map[string]any{"event": prior.ID, "was": prior.State}, nil)
+		var effects Effects
+		effects, out = d.close()
+		return effects, nil
+	})
+	if err != nil {
+		return Outcome{}, fmt.Errorf("replay event %s: %w", prior.ID, err)
+	}
+	return out, nil
+}
