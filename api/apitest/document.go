@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -86,7 +87,7 @@ func (d *Document) addPath(path string, item map[string]any) error {
 		if !ok {
 			continue
 		}
-		op := &Operation{Method: method, Path: path, pointer: "/paths/" + escape(path) + "/" + strings.ToLower(method)}
+		op := &Operation{Method: method, Path: path, pointer: "/paths/" + Escape(path) + "/" + strings.ToLower(method)}
 		op.ID, _ = described["operationId"].(string)
 		op.Responses = object(described, "responses")
 		op.Body, _ = described["requestBody"].(map[string]any)
@@ -160,12 +161,22 @@ func (d *Document) Resolve(object map[string]any, pointer string) (target map[st
 func (d *Document) At(pointer string) any {
 	var value any = d.Root
 	for segment := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		object, _ := value.(map[string]any)
 		name, err := url.PathUnescape(segment)
 		if err != nil {
 			return nil
 		}
-		value = object[strings.NewReplacer("~1", "/", "~0", "~").Replace(name)]
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[strings.NewReplacer("~1", "/", "~0", "~").Replace(name)]
+		case []any:
+			i, err := strconv.Atoi(name)
+			if err != nil || i < 0 || i >= len(v) {
+				return nil
+			}
+			value = v[i]
+		default:
+			return nil
+		}
 	}
 	return value
 }
@@ -194,8 +205,8 @@ func (d *Document) Validate(pointer string, value any) error {
 	return schema.Validate(value)
 }
 
-// escape writes a name as one segment of a JSON pointer that stands in an address.
-func escape(name string) string {
+// Escape writes a name as one segment of a JSON pointer that stands in an address.
+func Escape(name string) string {
 	return url.PathEscape(strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
 }
 

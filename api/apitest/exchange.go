@@ -94,7 +94,7 @@ func (d *Document) checkAnswer(x *Exchange, op *Operation) error {
 	case contents[media(x.Header)] == nil:
 		problems = append(problems, fmt.Errorf("type %q is none of those described: %v", x.Header.Get("Content-Type"), Names(contents)))
 	case strings.HasSuffix(media(x.Header), "json"):
-		problems = append(problems, d.checkJSON(where+"/content/"+escape(media(x.Header))+"/schema", x.Body))
+		problems = append(problems, d.checkJSON(where+"/content/"+Escape(media(x.Header))+"/schema", x.Body))
 	}
 	return errors.Join(problems...)
 }
@@ -102,7 +102,7 @@ func (d *Document) checkAnswer(x *Exchange, op *Operation) error {
 func (d *Document) checkHeaders(x *Exchange, described map[string]any, where string) error {
 	var problems []error
 	for _, name := range Names(described) {
-		header, at := d.Resolve(described[name].(map[string]any), where+"/headers/"+escape(name))
+		header, at := d.Resolve(described[name].(map[string]any), where+"/headers/"+Escape(name))
 		values := x.Header.Values(name)
 		if required, _ := header["required"].(bool); required && len(values) == 0 {
 			problems = append(problems, fmt.Errorf("no header %s", name))
@@ -190,7 +190,7 @@ func (d *Document) checkSent(x *Exchange, op *Operation) error {
 	if kind == "" { // may be left out where there is but one
 		kind = Names(contents)[0]
 	}
-	where := op.pointer + "/requestBody/content/" + escape(kind) + "/schema"
+	where := op.pointer + "/requestBody/content/" + Escape(kind) + "/schema"
 	switch {
 	case contents[kind] == nil && contents["*/*"] == nil:
 		return fmt.Errorf("a body of type %q was accepted, and %v are described", kind, Names(contents))
