@@ -26,16 +26,21 @@ type TellerConfig struct {
 // Teller tells the receivers of alarms what stands: each alarm once, and again at most every hour while it keeps being raised.
 // What was raised and not told is a row, so that no stop loses it.
 type Teller struct {
-	cfg    TellerConfig
-	failed map[told]int // tries in a row of one receiver for one alarm
-	next   map[told]Instant
-	done   map[told]bool // by some receivers, while others are still tried
+	cfg   TellerConfig
+	tries map[told]try // of what is still to be told
 }
 
+// told is one alarm for one receiver.
 type told struct {
 	alarm    ID
-	count    int
 	receiver string
+}
+
+// try is how far telling it came.
+type try struct {
+	failed int     // in a row
+	next   Instant // not before that
+	done   int     // the count at which the receiver took it, while others are still tried
 }
 
 const (
@@ -50,7 +55,7 @@ func NewTeller(cfg TellerConfig) (*Teller, error) {
 	if cfg.Notes == nil || cfg.Clock == nil || cfg.Log == nil {
 		return nil, errors.New("revoke.NewTeller: Notes, Clock and Log are needed")
 	}
-	return &Teller{cfg: cfg, failed: map[told]int{}, next: map[told]Instant{}, done: map[told]bool{}}, nil
+	return &Teller{cfg: cfg, tries: map[told]try{}}, nil
 }
 
 // Run tells until ctx ends.
@@ -77,10 +82,13 @@ func (t *Teller) turn(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read alarms: %w", err)
 	}
+	open := make(map[told]try, len(alarms)*len(t.cfg.Receivers))
 	for _, a := range alarms {
 		all := true
 		for name, receiver := range t.cfg.Receivers {
-			all = t.tell(ctx, told{a.ID, a.Count, name}, receiver, a) && all
+			what := told{a.ID, name}
+			open[what] = t.tell(ctx, t.tries[what], name, receiver, a)
+			all = all && open[what].done == a.Count
 		}
 		if !all {
 			continue
@@ -89,32 +97,27 @@ func (t *Teller) turn(ctx context.Context) error {
 			return fmt.Errorf("note that alarm %s was told: %w", a.ID, err)
 		}
 		for name := range t.cfg.Receivers {
-			delete(t.done, told{a.ID, a.Count, name})
+			delete(open, told{a.ID, name})
 		}
 	}
+	t.tries = open // what stands no more is forgotten
 	return nil
 }
 
 // tell sends an alarm to one receiver, unless that was done or is not to be tried yet.
-func (t *Teller) tell(ctx context.Context, what told, receiver Receiver, a Alarm) bool {
-	switch {
-	case t.done[what]:
-		return true
-	case t.cfg.Clock.Now() < t.next[what]:
-		return false
+func (t *Teller) tell(ctx context.Context, so try, name string, receiver Receiver, a Alarm) try {
+	if so.done == a.Count || t.cfg.Clock.Now() < so.next {
+		return so
 	}
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
 	err := receiver.Tell(ctx, a)
 	if err == nil {
-		delete(t.failed, what)
-		delete(t.next, what)
-		t.done[what] = true
-		return true
+		return try{done: a.Count}
 	}
-	t.failed[what]++
-	wait := max(Backoff(t.failed[what]), time.Second)
-	t.next[what] = t.cfg.Clock.Now().Add(wait)
-	t.cfg.Log.Warn("an alarm was not taken; it is sent again", "receiver", what.receiver, "alarm_id", a.ID, "attempt", t.failed[what], "in", wait, "err", err)
-	return false
+	so.failed++
+	wait := max(Backoff(so.failed), AskedToWait(err), time.Second)
+	so.next = t.cfg.Clock.Now().Add(wait)
+	t.cfg.Log.Warn("an alarm was not taken; it is sent again", "receiver", name, "alarm_id", a.ID, "attempt", so.failed, "in", wait, "err", err)
+	return so
 }
