@@ -16,7 +16,7 @@ const (
 	AlarmSameID      AlarmKind = "same-id"            // a sender used the id of an event for another one
 	AlarmBreakGlass  AlarmKind = "break-glass"        // a break-glass person signed in
 	AlarmClock       AlarmKind = "clock"              // the machine's clock jumped
-	AlarmSettings    AlarmKind = "configuration"      // a changed configuration was not taken
+	AlarmSettings    AlarmKind = "configuration"      // the configuration was read again, taken or not
 	AlarmUnknownType AlarmKind = "unknown-type"       // a source sends what nobody has taught us
 )
 
