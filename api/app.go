@@ -32,6 +32,7 @@ type Service interface {
 	Receive(ctx context.Context, actor revoke.Actor, src revoke.Source, events ...revoke.Event) ([]revoke.Outcome, error)
 	Preview(ctx context.Context, actor revoke.Actor, src revoke.Source, event revoke.Event) (revoke.Outcome, error)
 	Register(ctx context.Context, src revoke.Source, r revoke.Registration) (revoke.Registered, error)
+	RegisterMany(ctx context.Context, src revoke.Source, rs []revoke.Registration) ([]revoke.RegisteredOr, error)
 	Split(ctx context.Context, actor revoke.Actor, src revoke.Source, a, b revoke.ID, reason string) error
 	Check(ctx context.Context, src revoke.Source, questions []revoke.Question) ([]revoke.Verdict, error)
 	Ask(ctx context.Context, ref revoke.SessionRef) (revoke.Answer, error)

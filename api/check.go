@@ -280,9 +280,5 @@ func appendVerdicts(verdicts []revoke.Verdict) []byte {
 // appendDead writes the verdict on a dead token, as [becauseOf] has it.
 func appendDead(b []byte, v revoke.Verdict) []byte {
 	b = append(b, `{"live":false,"because":`...)
-	text, err := json.Marshal(becauseOf(v))
-	if err != nil { // only for values that have no JSON, which no reason holds
-		text = []byte("{}")
-	}
-	return append(append(b, text...), '}')
+	return append(append(b, encode(becauseOf(v))...), '}')
 }

@@ -147,7 +147,7 @@ func (a *App) failAt(ctx *fasthttp.RequestCtx, d door, err error) {
 	case doorOAuth:
 		render(ctx, "application/json", oauthError(p))
 	case doorOpen, doorV1, doorHooks, doorVerify, doorMetrics:
-		render(ctx, "application/problem+json", problemView{"/problems/" + p.word, p.title, p.status, p.detail, p.errors})
+		render(ctx, "application/problem+json", p.view())
 	}
 }
 
@@ -160,14 +160,23 @@ type problemView struct {
 	Errors []fieldError `json:"errors,omitempty"`
 }
 
+func (p *problem) view() problemView {
+	return problemView{"/problems/" + p.word, p.title, p.status, p.detail, p.errors}
+}
+
 // render writes body as JSON.
 func render(ctx *fasthttp.RequestCtx, contentType string, body any) {
+	ctx.SetContentType(contentType)
+	ctx.SetBody(encode(body))
+}
+
+// encode returns an answer as JSON.
+func encode(body any) []byte {
 	text, err := json.Marshal(body)
 	if err != nil { // only for values that have no JSON, which no answer of ours holds
-		text = []byte("{}")
+		return []byte("{}")
 	}
-	ctx.SetContentType(contentType)
-	ctx.SetBody(text)
+	return text
 }
 
 // scimError is p as RFC 7644 section 3.12 has it.

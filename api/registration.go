@@ -61,35 +61,73 @@ func (d *device) identifiers() []revoke.DeviceIdentifier {
 // newToken as the token of a registration asks us to make one.
 const newToken = "new"
 
-// registerSession records a session. Whether the person may have one at all is answered before members that could be
-// left out are found fault with: an application must not learn of a block only after it has mended its user agent.
+// registerSession records a session, or with a body of lines many.
 func (a *App) registerSession(c *fiber.Ctx, t *token) error {
-	var in registration
-	err := decode(c, &in)
-	var wrong []fieldError
-	if p, ok := errors.AsType[*problem](err); ok && p.status == 422 {
-		wrong = p.errors
-	} else if err != nil {
-		return err
+	if saysUTF8(&c.Request().Header, linesType) {
+		return a.importSessions(c, t)
 	}
-	who, app, more, err := a.checkRegistration(&in, t, wrong == nil)
-	if err != nil {
+	if err := asJSON(&c.Request().Header); err != nil {
 		return err
 	}
 	ctx, cancel := a.committing(c, t)
 	defer cancel()
+	r, token, err := a.readRegistration(ctx, string(c.BodyRaw()), t)
+	if err != nil {
+		return err
+	}
+	return a.register(ctx, c, t, r, token)
+}
+
+// readRegistration returns what the core is to record, and the session's token as it was sent. Whether the person may have a
+// session at all is answered before members that could be left out are found fault with: an application must not learn of a
+// block only after it has mended its user agent.
+func (a *App) readRegistration(ctx context.Context, body string, t *token) (r revoke.Registration, sessionToken string, err error) {
+	if r, sessionToken, ok := scanRegistration(body, t); ok {
+		return r, sessionToken, nil
+	}
+	var in registration
+	err = decodeJSON([]byte(body), &in)
+	var wrong []fieldError
+	if p, ok := errors.AsType[*problem](err); ok && p.status == 422 {
+		wrong = p.errors
+	} else if err != nil {
+		return r, "", err
+	}
+	who, app, more, err := a.checkRegistration(&in, t, wrong == nil)
+	if err != nil {
+		return r, "", err
+	}
 	if wrong = append(wrong, more...); len(wrong) > 0 {
 		if who == nil {
-			who, app = essentials(c.BodyRaw(), &in, t)
+			who, app = essentials([]byte(body), &in, t)
 		}
 		if who != nil {
 			if err := a.prejudge(ctx, t, who, app, &in); err != nil {
-				return err
+				return r, "", err
 			}
 		}
-		return meaningless(wrong...)
+		return r, "", meaningless(wrong...)
 	}
-	return a.register(ctx, c, t, in, who, app)
+	return in.meant(who, app), in.Token, nil
+}
+
+// meant returns what the core is to record.
+func (in *registration) meant(who revoke.Subject, app string) revoke.Registration {
+	r := revoke.Registration{
+		Subject: who, App: app, Kind: revoke.Kind(in.Kind), ClientID: in.ID, SID: in.SID,
+		IssuedAt: instant(in.IssuedAt), AuthTime: instant(in.AuthTime), ExpiresAt: instant(in.ExpiresAt),
+		Facts: revoke.SessionFacts{IP: in.IP, UserAgent: in.UserAgent},
+	}
+	in.Device.describe(&r)
+	return r
+}
+
+// describe writes the device into a registration.
+func (d *device) describe(r *revoke.Registration) {
+	r.Facts.DeviceName, r.Facts.Platform = d.Name, d.Platform
+	if r.Device = d.identifiers(); len(r.Device) > 0 {
+		r.Facts.DeviceID = r.Device[0].Value
+	}
 }
 
 // checkRegistration returns whom a registration is about and the app, or what is wrong with it.
@@ -169,23 +207,15 @@ func (a *App) prejudge(ctx context.Context, t *token, who revoke.Subject, app st
 const never revoke.Instant = 1<<63 - 1
 
 // register hands a sound registration to the core.
-func (a *App) register(ctx context.Context, c *fiber.Ctx, t *token, in registration, who revoke.Subject, app string) error {
-	r := revoke.Registration{
-		Subject: who, App: app, Kind: revoke.Kind(in.Kind), ClientID: in.ID, SID: in.SID,
-		IssuedAt: instant(in.IssuedAt), AuthTime: instant(in.AuthTime), ExpiresAt: instant(in.ExpiresAt),
-		Facts: revoke.SessionFacts{DeviceName: in.Device.Name, Platform: in.Device.Platform, IP: in.IP, UserAgent: in.UserAgent},
-	}
-	if r.Device = in.Device.identifiers(); len(r.Device) > 0 {
-		r.Facts.DeviceID = r.Device[0].Value
-	}
+func (a *App) register(ctx context.Context, c *fiber.Ctx, t *token, r revoke.Registration, sessionToken string) error {
 	made := ""
-	switch in.Token {
+	switch sessionToken {
 	case "":
 	case newToken:
 		made = makeToken()
 		r.Token = revoke.HashToken(made)
 	default:
-		r.Token = revoke.HashToken(in.Token)
+		r.Token = revoke.HashToken(sessionToken)
 	}
 	done, err := a.cfg.Service.Register(ctx, t.voice, r)
 	if made != "" && r.ClientID != "" && errors.Is(err, revoke.ErrConflict) {
@@ -193,15 +223,8 @@ func (a *App) register(ctx context.Context, c *fiber.Ctx, t *token, in registrat
 		made, r.Token = "", revoke.TokenHash{}
 		done, err = a.cfg.Service.Register(ctx, t.voice, r)
 	}
-	switch {
-	case errors.Is(err, revoke.ErrBlocked):
-		return refused(revoke.ErrBlocked, reason(err, revoke.ErrBlocked))
-	case errors.Is(err, revoke.ErrOver):
-		return refused(revoke.ErrOver, reason(err, revoke.ErrOver))
-	case errors.Is(err, revoke.ErrConflict):
-		return refused(revoke.ErrConflict, reason(err, revoke.ErrConflict))
-	case err != nil:
-		return err
+	if err != nil {
+		return notRegistered(err)
 	}
 	view, err := a.viewSession(&done.Session)
 	if err != nil {
@@ -213,6 +236,16 @@ func (a *App) register(ctx context.Context, c *fiber.Ctx, t *token, in registrat
 	view.Token = made
 	c.Location("/v1/sessions/" + url.PathEscape(done.Session.Name()))
 	return answer(c, fiber.StatusCreated, view)
+}
+
+// notRegistered is the answer to a registration that the core did not take, in the core's words where it refused it.
+func notRegistered(err error) error {
+	for _, why := range []error{revoke.ErrBlocked, revoke.ErrOver, revoke.ErrConflict} {
+		if errors.Is(err, why) {
+			return refused(why, reason(err, why))
+		}
+	}
+	return err
 }
 
 // makeToken makes a session token of 256 random bits.
