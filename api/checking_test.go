@@ -94,6 +94,58 @@ func FuzzScanned(f *testing.F) {
 	})
 }
 
+// registeredAlike are registrations that applications send.
+func registeredAlike() []string {
+	return []string{
+		`{"subject":{"format":"email","email":"Sally@Example.edu"},"kind":"browser"}`,
+		` { "kind" : "mobile" , "subject" : { "email" : "sally@example.edu", "format" : "email" } , "app" : "portal", "token" : "cft_x", "id" : "s-1",
+			"device" : { "serial" : "S", "name" : "Sally\u2019s iPad", "platform" : "iPadOS 26" }, "issued_at" : "2026-11-23T09:00:00.5+01:00",
+			"auth_time" : "2026-11-23t08:59:00z", "expires_at" : "2027-11-23T09:00:00Z", "sid" : "idp-7", "ip" : "2001:db8::7", "user_agent" : "Portal\/7.1 \u00e4" } `,
+		`{"subject":{"format":"opaque","id":"00u1"},"kind":"api","app":null,"token":null,"id":null,"device":null,"issued_at":null,"auth_time":"","expires_at":"","sid":"","ip":"","user_agent":null}`,
+		`{"subject":{"format":"aliases","identifiers":[{"format":"email","email":"a@b.c"},{"format":"phone_number","phone_number":"+44 20"}]},"kind":"device","device":{},"token":"new"}`,
+	}
+}
+
+func TestScannerTakesWhatApplicationsSend(t *testing.T) {
+	t.Parallel()
+	for _, body := range registeredAlike() {
+		if _, _, ok := scanRegistration(body, portalToken()); !ok {
+			t.Errorf("%s is left to the general reader", body)
+		}
+		sameRegistration(t, body)
+	}
+}
+
+// sameRegistration fails unless the scanner leaves a registration to the general reader, or reads the same.
+func sameRegistration(t *testing.T, body string) {
+	t.Helper()
+	got, token, ok := scanRegistration(body, portalToken())
+	if !ok {
+		return
+	}
+	want, wantToken, err := reader().readGenerally(t.Context(), []byte(body), portalToken())
+	if err != nil {
+		t.Fatalf("the scanner took %q, of which the general reader says %v", body, err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" || token != wantToken {
+		t.Fatalf("%q is read in two ways (-general +scanner), tokens %q and %q:\n%s", body, wantToken, token, diff)
+	}
+}
+
+// FuzzRegistrations holds the scanner to the general reader.
+func FuzzRegistrations(f *testing.F) {
+	for _, seed := range registeredAlike() {
+		f.Add(seed)
+	}
+	for _, more := range []string{
+		`"kind":"mobile"`, `"Kind":"mobile"`, `"app":"library"`, `"ip":"1.2.3"`, `"ip":"fe80::1%eth0"`, `"issued_at":"1970-01-01T00:00:00Z"`, `"issued_at":"2026-11-23"`,
+		`"device":{"colour":"red"}`, `"device":"x"`, `"token":"\ud800"`, `"id":"\u0000"`, `"user_agent":7`, `"sid":"` + strings.Repeat("ä", 513) + `"`, `"token":"` + strings.Repeat("ä", 9000) + `"`,
+	} {
+		f.Add(`{"subject":{"format":"email","email":"a@b.c"},"kind":"browser",` + more + `}`)
+	}
+	f.Fuzz(func(t *testing.T, body string) { sameRegistration(t, body) })
+}
+
 func TestNumericDates(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]revoke.Instant{

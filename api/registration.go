@@ -85,8 +85,12 @@ func (a *App) readRegistration(ctx context.Context, body string, t *token) (r re
 	if r, sessionToken, ok := scanRegistration(body, t); ok {
 		return r, sessionToken, nil
 	}
+	return a.readGenerally(ctx, []byte(body), t)
+}
+
+func (a *App) readGenerally(ctx context.Context, body []byte, t *token) (r revoke.Registration, sessionToken string, err error) {
 	var in registration
-	err = decodeJSON([]byte(body), &in)
+	err = decodeJSON(body, &in)
 	var wrong []fieldError
 	if p, ok := errors.AsType[*problem](err); ok && p.status == 422 {
 		wrong = p.errors
@@ -99,7 +103,7 @@ func (a *App) readRegistration(ctx context.Context, body string, t *token) (r re
 	}
 	if wrong = append(wrong, more...); len(wrong) > 0 {
 		if who == nil {
-			who, app = essentials([]byte(body), &in, t)
+			who, app = essentials(body, &in, t)
 		}
 		if who != nil {
 			if err := a.prejudge(ctx, t, who, app, &in); err != nil {
