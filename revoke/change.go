@@ -44,6 +44,8 @@ type Effects struct {
 	Revocations []Revocation
 	Deliveries  []Delivery
 	Resources   []Resource // written whole
+	Members     []Member   // new; one that is there stays
+	Left        []MemberKey
 	Plans       []Plan     // written whole
 	Alarms      []Alarm    // joined with one of the same key that stands, else new
 	Cleared     []AlarmKey // alarms that stand no more, cleared before new ones are raised
@@ -87,6 +89,10 @@ func Merge(group ...Effects) Effects {
 	out.Resources = folded(group, func(e *Effects) []Resource { return e.Resources }, func(r Resource) ID { return r.ID }, func(_, b Resource) Resource { return b })
 	out.Plans = folded(group, func(e *Effects) []Plan { return e.Plans }, func(p Plan) PlanKey { return p.PlanKey }, func(_, b Plan) Plan { return b })
 	for _, e := range group {
+		out.Members = append(slices.DeleteFunc(out.Members, func(m Member) bool { return slices.Contains(e.Left, m.MemberKey) }), e.Members...)
+		out.Left = append(slices.DeleteFunc(out.Left, func(k MemberKey) bool {
+			return slices.ContainsFunc(e.Members, func(m Member) bool { return m.MemberKey == k })
+		}), e.Left...)
 		out.Sessions = append(out.Sessions, e.Sessions...)
 		out.Events = append(out.Events, e.Events...)
 		out.Revocations = append(out.Revocations, e.Revocations...)

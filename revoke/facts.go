@@ -18,6 +18,7 @@ type Facts struct {
 	Devices   map[DeviceIdentifier][]ID // every device that carries it, oldest first
 	Events    map[EventKey]Event
 	Resources map[ID]Resource
+	Members   map[MemberKey]Member
 
 	holdings map[Identifier][]Holding // oldest first
 	held     map[ID][]Identifier
@@ -41,7 +42,7 @@ func NewFacts() *Facts {
 	return &Facts{
 		Users: map[ID]User{}, Cutoffs: map[Scope]Cutoff{}, Newest: map[ID]Newest{},
 		NewestOf: map[Scope]Instant{}, Sessions: map[ID]Session{}, Devices: map[DeviceIdentifier][]ID{},
-		Events: map[EventKey]Event{}, Resources: map[ID]Resource{},
+		Events: map[EventKey]Event{}, Resources: map[ID]Resource{}, Members: map[MemberKey]Member{},
 		holdings: map[Identifier][]Holding{}, held: map[ID][]Identifier{}, joins: map[ID][]Join{}, blocks: map[ID][]Block{},
 		plans: map[ID][]Plan{}, byClient: map[clientKey]ID{}, byToken: map[knownKey]ID{},
 	}
@@ -134,6 +135,12 @@ func (f *Facts) Apply(e Effects) {
 	}
 	for _, r := range e.Resources {
 		f.Resources[r.ID] = r
+	}
+	for _, key := range e.Left {
+		delete(f.Members, key)
+	}
+	for _, m := range e.Members {
+		f.Members[m.MemberKey] = m
 	}
 	for _, p := range e.Plans {
 		f.AddPlan(p)

@@ -60,6 +60,7 @@ func (f *Facts) clone() *Facts {
 	c.Users, c.Cutoffs, c.Newest, c.NewestOf = maps.Clone(f.Users), maps.Clone(f.Cutoffs), maps.Clone(f.Newest), maps.Clone(f.NewestOf)
 	c.Sessions, c.Devices, c.Events, c.Resources = maps.Clone(f.Sessions), maps.Clone(f.Devices), maps.Clone(f.Events), maps.Clone(f.Resources)
 	c.holdings, c.held, c.joins, c.blocks = maps.Clone(f.holdings), maps.Clone(f.held), maps.Clone(f.joins), maps.Clone(f.blocks)
+	c.Members = maps.Clone(f.Members)
 	c.plans, c.byClient, c.byToken = maps.Clone(f.plans), maps.Clone(f.byClient), maps.Clone(f.byToken)
 	return &c
 }

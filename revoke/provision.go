@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Provisioned is what came of a directory's request.
@@ -20,9 +21,10 @@ type Provisioned struct {
 // (ids, user, version, times) is ignored in it.
 type Draft struct {
 	Resource
-	Subject    Subject  // every identifier that the profile carries: by them the person is known, and they are taught
-	Said       bool     // the request itself carried active
-	Password   bool     // the request carried a password
+	Subject    Subject // every identifier that the profile carries: by them the person is known, and they are taught
+	Said       bool    // the request itself carried active
+	Password   bool    // the request carried a password
+	Members    MemberChange
 	Attributes []string // the names of the attributes that the request changed, for the audit log
 	Request    string   // the method, for the event
 }
@@ -30,7 +32,12 @@ type Draft struct {
 // CreateResource makes a resource, or restores the inactive one that it re-creates. A name held by an active one is
 // [ErrConflict]. An inactive creation, a restoration and a creation after a deletion are signals; a first creation is none.
 func (s *Service) CreateResource(ctx context.Context, actor Actor, src Source, draft Draft) (Provisioned, error) {
-	return s.provision(ctx, actor, src, draft.need(src), func(d *decision) (Provisioned, error) { return d.create(draft) })
+	return s.provision(ctx, actor, src, draft.need(src, ID{}), func(d *decision) (Provisioned, error) {
+		if draft.Type == TypeGroup {
+			return d.createGroup(draft)
+		}
+		return d.create(draft)
+	})
 }
 
 // UpdateResource changes a resource under its lock: change gets it as it stands and returns what the request makes of it.
@@ -48,8 +55,7 @@ func (s *Service) UpdateResource(ctx context.Context, actor Actor, src Source, i
 		if err != nil {
 			return Provisioned{}, err
 		}
-		need := draft.need(src)
-		need.Resources = []ID{id}
+		need := draft.need(src, id)
 		moved := false
 		out, err := s.provision(ctx, actor, src, need, func(d *decision) (Provisioned, error) {
 			r, ok := d.f.Resources[id]
@@ -60,9 +66,12 @@ func (s *Service) UpdateResource(ctx context.Context, actor Actor, src Source, i
 			if err != nil {
 				return Provisioned{}, err
 			}
-			if moved = !need.covers(draft.need(src)); moved {
+			if moved = !need.covers(draft.need(src, id)); moved {
 				current = r
 				return Provisioned{}, errMoved
+			}
+			if r.Type == TypeGroup {
+				return d.updateGroup(r, draft)
 			}
 			return d.update(r, draft)
 		})
@@ -80,14 +89,28 @@ var errMoved = fmt.Errorf("resource moved: %w", ErrConflict)
 
 // DeleteResource removes a resource and ends its person's sessions. A second time is [ErrNotFound].
 func (s *Service) DeleteResource(ctx context.Context, actor Actor, src Source, id ID) error {
-	_, err := s.provision(ctx, actor, src, Need{Org: src.Org, Resources: []ID{id}}, func(d *decision) (Provisioned, error) {
+	need := Need{Org: src.Org, Resources: []ID{id}, MembersOf: []ID{id}}
+	if s.roster != nil {
+		memberships, err := s.roster.Members(ctx, MemberQuery{Org: src.Org, Resources: []ID{id}, Limit: maxMembersAtOnce})
+		if err != nil {
+			return fmt.Errorf("read the groups of resource %s: %w", id, err)
+		}
+		for _, m := range memberships {
+			need.Members = append(need.Members, m.MemberKey)
+		}
+	}
+	_, err := s.provision(ctx, actor, src, need, func(d *decision) (Provisioned, error) {
 		r, err := d.own(id)
 		if err != nil {
 			return Provisioned{}, err
 		}
 		d.event.Type = "DELETE"
 		r.DeletedAt, r.UpdatedAt, r.Active, r.Named, r.Version = d.f.Now, d.f.Now, false, false, r.Version+1
-		d.write(Effects{Resources: []Resource{r}})
+		d.write(Effects{Resources: []Resource{r}, Left: d.f.memberships(id)})
+		if r.Type == TypeGroup {
+			d.auditResource("delete", r, nil)
+			return Provisioned{Resource: r, Changed: true}, nil
+		}
 		d.say(r.User, Signal{Kind: Deleted})
 		d.release(r.User, nil)
 		d.write(Effects{Holdings: []Holding{d.released(src.ResourceIdentifier(id))}})
@@ -160,10 +183,22 @@ func (s *Service) provision(ctx context.Context, actor Actor, src Source, need N
 }
 
 // need names what a draft leads to: the people its identifiers mean, and the resources that must not have its names.
-func (draft *Draft) need(src Source) Need {
+func (draft *Draft) need(src Source, self ID) Need {
 	n := Need{Org: src.Org}
 	n.addSubject(draft.Subject.In(src.Org))
 	n.Names = []ResourceName{draft.name(src)}
+	if !self.IsZero() {
+		n.Resources = []ID{self}
+	}
+	if draft.Members.Clear && !self.IsZero() {
+		n.MembersOf = []ID{self}
+	}
+	n.Resources = append(n.Resources, draft.Members.Add...)
+	for _, id := range slices.Concat(draft.Members.Add, draft.Members.Remove) {
+		if !self.IsZero() {
+			n.Members = append(n.Members, MemberKey{src.Org, self, id})
+		}
+	}
 	return n
 }
 
@@ -173,7 +208,8 @@ func (draft *Draft) name(src Source) ResourceName {
 
 // covers reports whether a decision that locked n may also decide what other names.
 func (n *Need) covers(other Need) bool {
-	return !slices.ContainsFunc(other.Identifiers, func(id Identifier) bool { return !slices.Contains(n.Identifiers, id) }) &&
+	return slices.Equal(n.Members, other.Members) && slices.Equal(n.MembersOf, other.MembersOf) &&
+		!slices.ContainsFunc(other.Identifiers, func(id Identifier) bool { return !slices.Contains(n.Identifiers, id) }) &&
 		!slices.ContainsFunc(other.Names, func(name ResourceName) bool { return !slices.Contains(n.Names, name) })
 }
 
@@ -292,9 +328,9 @@ func (d *decision) makeRoom(draft Draft, self ID) (restore Resource, err error) 
 		switch {
 		case !sameName && !sameID:
 		case r.Active && sameName:
-			return Resource{}, fmt.Errorf("another user has this userName: %w", ErrConflict)
+			return Resource{}, fmt.Errorf("another %s has this %s: %w", strings.ToLower(r.Type), r.unique(), ErrConflict)
 		case r.Active, !self.IsZero() && sameID:
-			return Resource{}, fmt.Errorf("another user has this externalId: %w", ErrConflict)
+			return Resource{}, fmt.Errorf("another %s has this externalId: %w", strings.ToLower(r.Type), ErrConflict)
 		case sameName && (contradicts || !self.IsZero()):
 			evicted = append(evicted, r)
 		case restore.ID.IsZero() || sameID:

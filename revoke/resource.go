@@ -7,9 +7,9 @@ type Resource struct {
 	ID         ID
 	Org        string
 	Authority  string
-	Type       string // "User"
+	Type       string // TypeUser or TypeGroup
 	User       ID
-	UserName   string // as sent
+	UserName   string // as sent; a group's displayName
 	ExternalID string // as sent, compared exactly
 	Active     bool
 	Emails     []ResourceEmail
@@ -39,6 +39,15 @@ type ResourceQuery struct {
 	Filter    Filter
 	Offset    int // resources to pass over
 	Limit     int // at most so many; zero only counts
+}
+
+// MemberQuery asks for members, by group and resource after the cursor.
+type MemberQuery struct {
+	Org       string
+	Group     ID   // those of that group
+	Resources []ID // or the memberships of these resources
+	After     MemberKey
+	Limit     int
 }
 
 // Filter is a conjunction of equalities on what stores index. The full grammar of RFC 7644 section 3.4.2.2 comes with

@@ -28,6 +28,7 @@ type Service struct {
 	store    Store
 	ledger   Ledger
 	notes    Notes
+	roster   Roster
 	targets  atomic.Pointer[[]TargetName]
 	observer Observer
 	log      *slog.Logger
@@ -59,6 +60,7 @@ func New(cfg Config) (*Service, error) {
 	s.uses.waiting = map[ID]Use{}
 	s.ledger, _ = cfg.Store.(Ledger)
 	s.notes, _ = cfg.Store.(Notes)
+	s.roster, _ = cfg.Store.(Roster)
 	s.SetTargets(cfg.Targets)
 	return s, nil
 }
