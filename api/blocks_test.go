@@ -112,7 +112,7 @@ func TestActsOnUsersThatMeanNothing(t *testing.T) {
 		}
 		b.want("nobody", b.do("POST", path, `{"reason": "x"}`), 401, "unauthenticated")
 	}
-	if n := len(b.store.Events()); n != 0 {
+	if n := len(b.store.AllEvents()); n != 0 {
 		t.Errorf("%d events came of requests that mean nothing", n)
 	}
 	if n := len(b.store.AllUsers()); n != 1 {

@@ -163,7 +163,7 @@ func TestOrdersThatMeanNothing(t *testing.T) {
 	} {
 		b.want(c.body, b.as(c.token, "POST", "/v1/revocations", c.body), 403, "scope")
 	}
-	if n := len(b.store.Events()); n != 0 {
+	if n := len(b.store.AllEvents()); n != 0 {
 		t.Errorf("%d events came of orders that mean nothing", n)
 	}
 }

@@ -58,7 +58,7 @@ func TestSplitTakesAJoinBack(t *testing.T) {
 		for _, line := range b.store.Audit() {
 			who = who || line.Kind == "split" && strings.Contains(string(line.Entry), `"ops"`)
 		}
-		for _, ev := range b.store.Events() {
+		for _, ev := range b.store.AllEvents() {
 			why = why || ev.Type == "split" && ev.Note == "two people of that name"
 		}
 		if !who || !why {

@@ -277,7 +277,7 @@ func TestItem26PasswordIsHeardAndNotKept(t *testing.T) {
 	for _, each := range b.store.Audit() {
 		kept += string(each.Entry) + string(each.Person)
 	}
-	for _, each := range b.store.Events() {
+	for _, each := range b.store.AllEvents() {
 		kept += string(each.Body) + each.Note
 	}
 	resources, _, err := b.store.Resources(t.Context(), revoke.ResourceQuery{Org: "main", Authority: "okta", Type: "User", Limit: 10})

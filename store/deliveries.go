@@ -3,13 +3,13 @@ package store
 import "curfew/revoke"
 
 var deliveriesTable = newTable(table{
-	name: "deliveries", ids: words("revocation_id user_id lease"), texts: words("org target state last_error receipt"),
+	name: "deliveries", ids: words("revocation_id user_id lease"), texts: words("org target state last_error receipt halt"),
 	nums: words("ord priority due_at attempts first_at lease_until ready_at done_at"),
 })
 
 func deliveryRecord(d revoke.Delivery) (r record) {
 	r.id = [5]revoke.ID{d.Revocation, d.User, d.Lease}
-	r.text = [9]string{d.Org, d.Target, string(d.State), d.LastError, receiptText(d.Receipt)}
+	r.text = [9]string{d.Org, d.Target, string(d.State), d.LastError, receiptText(d.Receipt), string(d.Halt)}
 	ready := d.DueAt
 	if d.State == revoke.DeliveryClaimed {
 		ready = d.LeaseUntil
@@ -22,7 +22,7 @@ func deliveryRecord(d revoke.Delivery) (r record) {
 
 func (r *record) delivery() (revoke.Delivery, error) {
 	d := revoke.Delivery{
-		Revocation: r.id[0], User: r.id[1], Lease: r.id[2], Org: r.text[0], Target: r.text[1], State: revoke.DeliveryState(r.text[2]),
+		Revocation: r.id[0], User: r.id[1], Lease: r.id[2], Org: r.text[0], Target: r.text[1], State: revoke.DeliveryState(r.text[2]), Halt: revoke.Halt(r.text[5]),
 		LastError: r.text[3], Ord: revoke.Instant(r.num[0]), Priority: revoke.Priority(r.num[1]), DueAt: revoke.Instant(r.num[2]),
 		Attempts: int(r.num[3]), FirstAt: revoke.Instant(r.num[4]), LeaseUntil: revoke.Instant(r.num[5]), DoneAt: revoke.Instant(r.num[7]),
 	}

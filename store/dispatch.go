@@ -29,12 +29,12 @@ type lane struct {
 func (s *Store) Claim(ctx context.Context, target string, n int, now, until revoke.Instant, lease revoke.ID) ([]revoke.Owed, error) {
 	var owed []revoke.Owed
 	err := s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
-		rows, err := s.claimLanes(ctx, w, claim{target, n, now, until, lease})
+		rows, wrote, err := s.claimLanes(ctx, w, claim{target, n, now, until, lease})
 		if err != nil {
 			return false, err
 		}
 		owed, err = inLanes(target, rows)
-		return len(rows) > 0, err
+		return wrote || len(rows) > 0, err
 	})
 	if err != nil {
 		return nil, s.failed("claim deliveries", err)
@@ -47,13 +47,24 @@ func (s *Store) Claim(ctx context.Context, target string, n int, now, until revo
 	return owed, nil
 }
 
-const readyPage = `SELECT org, user_id, ready_at, revocation_id FROM deliveries
-	WHERE target = $1 AND priority = $2 AND state IN ('due', 'claimed') AND ready_at <= $3 AND (ready_at, revocation_id) > ($4, $5)
+const readyPage = `SELECT org, user_id, ready_at, revocation_id, halt FROM deliveries
+	WHERE target = $1 AND priority = $2 AND (state = 'claimed' OR state = 'due' AND halt = '') AND ready_at <= $3 AND (ready_at, revocation_id) > ($4, $5)
 	ORDER BY ready_at, revocation_id LIMIT $6`
 
-// claimLanes walks what is ready in its order until enough people are leased.
-func (s *Store) claimLanes(ctx context.Context, w *writer, c claim) ([]record, error) {
-	var out []record
+// A lease that ended without a result, of a delivery that was to wait or to be dropped after it.
+const haltedLease = `UPDATE deliveries SET state = CASE WHEN halt = 'drop' THEN 'dropped' ELSE 'due' END,
+	halt = CASE WHEN halt = 'drop' THEN '' ELSE halt END, lease = '` + zeroID + `', lease_until = 0, ready_at = due_at
+	WHERE org = $1 AND revocation_id = $2 AND target = $3 AND state = 'claimed' AND halt <> '' AND lease_until <= $4`
+
+// claimLanes walks what is ready in its order until enough people are leased. It also reports whether it wrote anything else.
+func (s *Store) claimLanes(ctx context.Context, w *writer, c claim) (out []record, wrote bool, err error) {
+	if paused, err := s.pausedAt(ctx, w, c.target); paused || err != nil {
+		return nil, false, err
+	}
+	type halted struct {
+		lane
+		revocation revoke.ID
+	}
 	seen, leased := map[lane]bool{}, 0
 	for _, priority := range []revoke.Priority{revoke.PrioritySingle, revoke.PriorityMass} {
 		var after struct {
@@ -62,25 +73,36 @@ func (s *Store) claimLanes(ctx context.Context, w *writer, c claim) ([]record, e
 		}
 		for leased < c.n {
 			var page []lane
+			var ended []halted
 			size, n := min(4*(c.n-leased), 1000), 0
 			err := w.query(ctx, s.db.text(readyPage), func(rows *sql.Rows) error {
 				var l lane
+				var halt revoke.Halt
 				n++
-				if err := rows.Scan(&l.org, &l.user, &after.ready, &after.revocation); err != nil {
+				if err := rows.Scan(&l.org, &l.user, &after.ready, &after.revocation, &halt); err != nil {
 					return err
 				}
-				if !seen[l] && len(page) < c.n-leased {
+				if halt != revoke.HaltNone {
+					ended = append(ended, halted{l, after.revocation})
+				} else if !seen[l] && len(page) < c.n-leased {
 					seen[l] = true
 					page = append(page, l)
 				}
 				return nil
 			}, clean(c.target), int64(priority), int64(c.now), after.ready, idText(after.revocation), size)
 			if err != nil {
-				return nil, err
+				return nil, false, err
+			}
+			for _, h := range ended {
+				_, err := w.exec(ctx, s.db.text(haltedLease), h.org, idText(h.revocation), clean(c.target), int64(c.now))
+				if err != nil {
+					return nil, false, err
+				}
+				wrote = true
 			}
 			rows, err := s.db.claim(ctx, w, c, page)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			got := map[lane]bool{}
 			for _, r := range rows {
@@ -93,7 +115,7 @@ func (s *Store) claimLanes(ctx context.Context, w *writer, c claim) ([]record, e
 			}
 		}
 	}
-	return out, nil
+	return out, wrote, nil
 }
 
 // inLanes turns leased rows into what each person is owed, in order, people in the order in which they were leased.
@@ -210,7 +232,9 @@ func (s *Store) deviceName(ctx context.Context, org string, device revoke.ID) (n
 	}
 	err = s.byIDs(ctx, deviceIdentifiersTable, "device_id", org, []revoke.ID{device}, func(row record) error {
 		if id, _ := row.deviceIdentifier(); id.Namespace == revoke.NamespaceDeviceID {
-			name = id.Value
+			if name == "" || id.Value < name {
+				name = id.Value
+			}
 		}
 		return nil
 	})
@@ -220,15 +244,10 @@ func (s *Store) deviceName(ctx context.Context, org string, device revoke.ID) (n
 // freeLeases makes what is under a lease due again. The server's lock has just been taken, so whoever held the lease is gone,
 // and a result that it still reports counts for nothing.
 func (s *Store) freeLeases(ctx context.Context) error {
-	err := s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
-		n, err := w.exec(ctx, s.db.text("UPDATE deliveries SET state = 'due', lease = '"+zeroID+"', lease_until = 0, ready_at = due_at "+
-			"WHERE state IN ('due', 'claimed') AND state = 'claimed'"))
-		return n > 0, err
-	})
-	if err != nil {
-		return s.failed("free the leases of a server that is gone", err)
-	}
-	return nil
+	_, err := s.run(ctx, "free the leases of a server that is gone",
+		"UPDATE deliveries SET state = CASE WHEN halt = 'drop' THEN 'dropped' ELSE 'due' END, halt = CASE WHEN halt = 'drop' THEN '' ELSE halt END, "+
+			"lease = '"+zeroID+"', lease_until = 0, ready_at = due_at WHERE (state = 'claimed' OR state = 'due' AND halt = '') AND state = 'claimed'")
+	return err
 }
 
 // outcome is a settlement in the columns of a delivery.
@@ -250,12 +269,18 @@ func (s *Store) Settle(ctx context.Context, owed revoke.Owed, settlement revoke.
 		o.dueAt = settlement.DueAt
 	case revoke.DeliveryDone:
 		o.doneAt = max(a.At, 1)
-	case revoke.DeliveryParked, revoke.DeliveryClaimed:
+	case revoke.DeliveryParked, revoke.DeliveryClaimed, revoke.DeliveryDropped:
 	}
+	var b batch
+	b.add(clearedTable, records(settlement.Cleared, func(key revoke.AlarmKey) record { return clearedRecord(key, a.At) }))
+	b.add(alarmsTable, records(revoke.Merge(revoke.Effects{Alarms: settlement.Alarms}).Alarms, alarmRecord))
 	err := s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
 		n, err := s.db.settle(ctx, w, owed, o)
 		if err == nil && n != len(owed.Items) {
 			err = revoke.ErrLeaseLost
+		}
+		if err == nil && len(b) > 0 {
+			err = s.db.write(ctx, w, b)
 		}
 		return true, err
 	})
@@ -268,7 +293,7 @@ func (s *Store) Settle(ctx context.Context, owed revoke.Owed, settlement revoke.
 // NextDue returns when the target's next delivery is due or its next lease ends.
 func (s *Store) NextDue(ctx context.Context, target string) (next revoke.Instant, err error) {
 	for _, priority := range []revoke.Priority{revoke.PrioritySingle, revoke.PriorityMass} {
-		err = s.read(ctx, `SELECT ready_at FROM deliveries WHERE target = $1 AND priority = $2 AND state IN ('due', 'claimed')
+		err = s.read(ctx, `SELECT ready_at FROM deliveries WHERE target = $1 AND priority = $2 AND (state = 'claimed' OR state = 'due' AND halt = '')
 			ORDER BY ready_at LIMIT 1`, func(rows *sql.Rows) error {
 			var at revoke.Instant
 			if err := rows.Scan(&at); err != nil {
@@ -286,22 +311,14 @@ func (s *Store) NextDue(ctx context.Context, target string) (next revoke.Instant
 	return next, nil
 }
 
-// Retry makes parked and waiting deliveries due at once.
+// Retry makes parked and waiting deliveries due at once, but for those that a person keeps back.
 func (s *Store) Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant) (changed int, err error) {
 	c := deliveriesAsked(q)
 	at := c.arg(int64(now))
 	text := "UPDATE deliveries SET state = 'due', due_at = " + at + ", ready_at = " + at +
 		", first_at = CASE WHEN state = 'parked' THEN " + at + " ELSE first_at END WHERE " + c.text +
-		" AND (state = 'parked' OR state = 'due' AND due_at > " + at + ")"
-	err = s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
-		n, err := w.exec(ctx, s.db.text(text), c.args...)
-		changed = int(n)
-		return n > 0, err
-	})
-	if err != nil {
-		return 0, s.failed("retry deliveries", err)
-	}
-	return changed, nil
+		" AND (state = 'parked' OR state = 'due' AND due_at > " + at + ") AND halt = ''"
+	return s.run(ctx, "retry deliveries", text, c.args...)
 }
 
 func errorIn(t *table, err error) error { return fmt.Errorf("table %s: %w", t.name, err) }

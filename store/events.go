@@ -9,6 +9,8 @@ import (
 var eventsTable = newTable(table{
 	name: "events", ids: words("id"), texts: words("org source authority sender_id type state note body decided"),
 	nums: words("received_at occurred_at"),
+	// The same event again is its replay.
+	conflict: `ON CONFLICT (org, id) DO UPDATE SET state = excluded.state, note = excluded.note, decided = excluded.decided`,
 })
 
 func eventRecord(e revoke.Event) (r record) {

@@ -102,6 +102,9 @@ func (u *needs) locks() []int64 {
 		if ref.ClientID != "" {
 			lock("session", ref.Org, ref.ClientID)
 		}
+		if ref.SID != "" {
+			lock("sid", ref.Org, ref.SID)
+		}
 	}
 	for _, d := range u.devices {
 		lock("device", d.Org, d.Namespace, d.Value)

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -25,18 +26,31 @@ func (s *Store) Holders(ctx context.Context, ids []revoke.Identifier) ([]revoke.
 }
 
 func (s *Store) holders(ctx context.Context, id revoke.Identifier) (carriers []revoke.ID, err error) {
+	holdings, err := s.Holdings(ctx, []revoke.Identifier{id})
 	var last revoke.ID
-	err = s.rowsOf(ctx, identifiersTable, "org = $1 AND namespace = $2 AND value = $3 ORDER BY held_from", func(row record) error {
-		h := row.holding()
+	for _, h := range holdings {
 		if last = h.User; h.ReleasedAt == 0 {
 			carriers = append(carriers, h.User)
 		}
-		return nil
-	}, id.Org, clean(id.Namespace), clean(id.Value))
+	}
 	if len(carriers) == 0 && !last.IsZero() {
 		carriers = []revoke.ID{last}
 	}
 	return carriers, err
+}
+
+// Holdings returns every holding of these identifiers, released ones too, oldest first of each.
+func (s *Store) Holdings(ctx context.Context, ids []revoke.Identifier) (out []revoke.Holding, err error) {
+	for _, id := range ids {
+		err = s.rowsOf(ctx, identifiersTable, "org = $1 AND namespace = $2 AND value = $3 ORDER BY held_from", func(row record) error {
+			out = append(out, row.holding())
+			return nil
+		}, id.Org, clean(id.Namespace), clean(id.Value))
+		if err != nil {
+			return nil, fmt.Errorf("look up an identifier: %w", err)
+		}
+	}
+	return out, nil
 }
 
 // after returns the first text that sorts after everything beginning with prefix, empty when nothing does. Bytes of UTF-8
@@ -155,6 +169,15 @@ func (s *Store) hangings(ctx context.Context, org string, ids []revoke.ID, found
 	if err != nil {
 		return err
 	}
+	err = s.byIDs(ctx, plansTable, "user_id", org, ids, func(row record) error {
+		if p := found[row.id[0]]; p != nil {
+			p.Plans = append(p.Plans, row.plan())
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	for _, side := range []string{"a", "b"} {
 		err = s.byIDs(ctx, joinsTable, side, org, ids, func(row record) error {
 			j := row.join()
@@ -185,6 +208,7 @@ func order(p *revoke.Person) {
 	slices.SortFunc(p.Cutoffs, func(a, b revoke.Cutoff) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Key, b.Key), a.Device.Compare(b.Device))
 	})
+	slices.SortFunc(p.Plans, func(a, b revoke.Plan) int { return strings.Compare(a.Authority, b.Authority) })
 	slices.SortFunc(p.Joins, func(a, b revoke.Join) int { return cmp.Or(a.A.Compare(b.A), a.B.Compare(b.B)) })
 }
 

@@ -64,7 +64,13 @@ func (postgresDB) duplicate(err error) bool { return pq.As(err, pqerror.UniqueVi
 
 // write runs everything as parts of one statement: a round trip costs as much as the work. Its text depends only on which
 // tables are written, and is prepared once for each.
-func (postgresDB) write(ctx context.Context, w *writer, b batch) error {
+func (d postgresDB) write(ctx context.Context, w *writer, b batch) error {
+	if len(b) > 1 && b[0].table.first {
+		if err := d.write(ctx, w, b[:1]); err != nil {
+			return err
+		}
+		b = b[1:]
+	}
 	var shape strings.Builder
 	var args []any
 	for _, part := range b {
@@ -144,18 +150,19 @@ func lockLanes(ctx context.Context, w *writer, target string, lanes []lane) ([]l
 // The statement comes after the locks, so that it sees every lease that another claim committed before it let its lock go.
 const (
 	postgresLease = `WITH open AS MATERIALIZED (
-			SELECT d.org, d.revocation_id, d.user_id, d.ready_at, d.state = 'claimed' AND d.lease_until > $4::bigint AS leased
+			SELECT d.org, d.revocation_id, d.user_id, d.ready_at, d.halt, d.state = 'claimed' AND d.lease_until > $4::bigint AS leased
 			FROM unnest($1::text[], $2::uuid[]) AS k (org, user_id)
 			JOIN revocations r ON r.org = k.org AND r.user_id = k.user_id
 			JOIN deliveries d ON d.org = r.org AND d.revocation_id = r.id AND d.target = $3::text
 			WHERE d.user_id = k.user_id AND d.state IN ('due', 'claimed')),
-		free AS (SELECT org, user_id FROM open GROUP BY org, user_id HAVING bool_or(ready_at <= $4::bigint) AND NOT bool_or(leased))
+		free AS (SELECT org, user_id FROM open GROUP BY org, user_id HAVING bool_or(ready_at <= $4::bigint AND halt = '') AND NOT bool_or(leased))
 		UPDATE deliveries d SET state = 'claimed', lease = $5::uuid, lease_until = $6::bigint, ready_at = $6::bigint
 		FROM free JOIN open ON open.org = free.org AND open.user_id = free.user_id
-		WHERE d.org = open.org AND d.revocation_id = open.revocation_id AND d.target = $3::text AND d.state IN ('due', 'claimed')
+		WHERE d.org = open.org AND d.revocation_id = open.revocation_id AND d.target = $3::text AND d.state IN ('due', 'claimed') AND d.halt = ''
 		RETURNING `
 	postgresSettle = `WITH settled AS (
-			UPDATE deliveries d SET state = $5::text, due_at = CASE WHEN $6::bigint = 0 THEN d.due_at ELSE $6::bigint END, ready_at = $6::bigint, done_at = $7::bigint,
+			UPDATE deliveries d SET state = CASE WHEN d.halt = 'drop' AND $5::text <> 'done' THEN 'dropped' ELSE $5::text END,
+				halt = CASE WHEN d.halt = 'pause' AND $5::text = 'due' THEN d.halt ELSE '' END, due_at = CASE WHEN $6::bigint = 0 THEN d.due_at ELSE $6::bigint END, ready_at = $6::bigint, done_at = $7::bigint,
 				attempts = d.attempts + 1, lease = '` + zeroID + `', lease_until = 0, last_error = $8::text, receipt = $9::text
 			FROM unnest($2::uuid[], $4::uuid[]) AS k (revocation_id, lease)
 			WHERE d.org = $1::text AND d.revocation_id = k.revocation_id AND d.target = $3::text AND d.state = 'claimed' AND d.lease = k.lease

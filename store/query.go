@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 
@@ -101,33 +102,42 @@ func (c *clauses) arg(v any) string {
 	return fmt.Sprintf("$%d", len(c.args))
 }
 
-// manyIDs is how many ids one statement asks for. The last list is filled up with its last id, so that a few texts serve all.
+// manyIDs is how many values one statement asks for. The last list is filled up with its last, so that a few texts serve all.
 var manyIDs = [...]int{1, 8, 128}
 
 // byIDs reads the records of a table whose column holds one of ids; org is left out when it is empty.
 func (s *Store) byIDs(ctx context.Context, t *table, column, org string, ids []revoke.ID, each func(record) error) error {
-	for len(ids) > 0 {
+	where, args := column+" IN (?)", []any(nil)
+	if org != "" {
+		where, args = "org = ? AND "+where, []any{org}
+	}
+	values := make([]string, len(ids))
+	for i, id := range ids {
+		values[i] = idText(id)
+	}
+	return inLists(where, args, values, func(where string, args ...any) error { return s.rowsOf(ctx, t, where, each, args...) })
+}
+
+// inLists asks once for every list of values, which stands last in the condition.
+func inLists(condition string, before []any, values []string, ask func(where string, args ...any) error) error {
+	for len(values) > 0 {
 		size := manyIDs[len(manyIDs)-1]
-		for i := len(manyIDs) - 1; i >= 0 && manyIDs[i] >= len(ids); i-- {
+		for i := len(manyIDs) - 1; i >= 0 && manyIDs[i] >= len(values); i-- {
 			size = manyIDs[i]
 		}
-		n := min(size, len(ids))
+		n := min(size, len(values))
 		list := make([]string, size)
 		for i := range list {
-			list[i] = idText(ids[min(i, n-1)])
+			list[i] = values[min(i, n-1)]
 		}
-		where, args := column+" IN (?)", []any{list}
-		if org != "" {
-			where, args = "org = ? AND "+where, []any{org, list}
-		}
-		where, args, err := sqlx.In(where, args...)
+		where, args, err := sqlx.In(condition, append(slices.Clone(before), list)...)
 		if err != nil {
-			return fmt.Errorf("list %d ids: %w", size, err)
+			return fmt.Errorf("list %d values: %w", size, err)
 		}
-		if err := s.rowsOf(ctx, t, sqlx.Rebind(sqlx.DOLLAR, where), each, args...); err != nil {
+		if err := ask(sqlx.Rebind(sqlx.DOLLAR, where), args...); err != nil {
 			return err
 		}
-		ids = ids[n:]
+		values = values[n:]
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ type table struct {
 	conflict string // what an insert does with a row that is there; GREATEST is written as PostgreSQL names it
 	postgres string // instead of an insert; ROWS are the rows as k
 	sqlite   string // instead of an insert; the columns are its arguments
+	first    bool   // written before the rest, in a statement of its own
 
 	list   string // every column, for a select
 	wide   string // the same from k with what is missing of a record, for a union of different tables

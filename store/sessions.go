@@ -58,9 +58,13 @@ func deviceRecord(d revoke.Device) (r record) {
 	return r
 }
 
+func (r *record) device(d *revoke.Device) {
+	d.Name, d.Platform, d.CreatedAt = r.text[1], r.text[2], revoke.Instant(r.num[0])
+}
+
 var deviceIdentifiersTable = newTable(table{
 	name: "device_identifiers", ids: words("device_id"), texts: words("org namespace value"),
-	conflict: `ON CONFLICT (org, namespace, value) DO NOTHING`,
+	conflict: `ON CONFLICT (org, namespace, value, device_id) DO NOTHING`,
 })
 
 func deviceIdentifierRecord(device revoke.ID, d revoke.DeviceIdentifier) (r record) {

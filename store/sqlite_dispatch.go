@@ -14,8 +14,9 @@ const (
 		AND revocation_id IN (SELECT id FROM revocations WHERE org = ?2 AND user_id = ?3) AND `
 	sqliteLeased = `SELECT count(*) FROM deliveries WHERE` + sqliteLane + `state = 'claimed' AND lease_until > ?4`
 	sqliteLease  = `UPDATE deliveries SET state = 'claimed', lease = ?4, lease_until = ?5, ready_at = ?5
-		WHERE` + sqliteLane + `state IN ('due', 'claimed') RETURNING `
-	sqliteSettle = `UPDATE deliveries SET state = ?5, due_at = CASE WHEN ?6 = 0 THEN due_at ELSE ?6 END, ready_at = ?6, done_at = ?7,
+		WHERE` + sqliteLane + `state IN ('due', 'claimed') AND halt = '' RETURNING `
+	sqliteSettle = `UPDATE deliveries SET state = CASE WHEN halt = 'drop' AND ?5 <> 'done' THEN 'dropped' ELSE ?5 END,
+		halt = CASE WHEN halt = 'pause' AND ?5 = 'due' THEN halt ELSE '' END, due_at = CASE WHEN ?6 = 0 THEN due_at ELSE ?6 END, ready_at = ?6, done_at = ?7,
 		attempts = attempts + 1, lease = '` + zeroID + `', lease_until = 0, last_error = ?8, receipt = ?9
 		WHERE org = ?1 AND revocation_id = ?2 AND target = ?3 AND state = 'claimed' AND lease = ?4 RETURNING attempts`
 )

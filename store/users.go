@@ -3,21 +3,21 @@ package store
 import "curfew/revoke"
 
 var usersTable = newTable(table{
-	name: "users", ids: words("id"), texts: words("org"), nums: words("spared lifted_over created_at"),
+	name: "users", ids: words("id"), texts: words("org"), nums: words("spared unspared_at lifted_over created_at"),
 	conflict: `ON CONFLICT (org, id) DO UPDATE SET spared = GREATEST(users.spared, excluded.spared),
-		lifted_over = GREATEST(users.lifted_over, excluded.lifted_over)`,
+		unspared_at = GREATEST(users.unspared_at, excluded.unspared_at), lifted_over = GREATEST(users.lifted_over, excluded.lifted_over)`,
 })
 
 func userRecord(u revoke.User) (r record) {
 	r.id[0], r.text[0] = u.ID, u.Org
-	r.num = [8]int64{int64(u.SparedAt), int64(u.LiftedOver), int64(u.CreatedAt)}
+	r.num = [8]int64{int64(u.SparedAt), int64(u.UnsparedAt), int64(u.LiftedOver), int64(u.CreatedAt)}
 	return r
 }
 
 func (r *record) user() revoke.User {
 	return revoke.User{
-		ID: r.id[0], Org: r.text[0], SparedAt: revoke.Instant(r.num[0]),
-		LiftedOver: revoke.Instant(r.num[1]), CreatedAt: revoke.Instant(r.num[2]),
+		ID: r.id[0], Org: r.text[0], SparedAt: revoke.Instant(r.num[0]), UnsparedAt: revoke.Instant(r.num[1]),
+		LiftedOver: revoke.Instant(r.num[2]), CreatedAt: revoke.Instant(r.num[3]),
 	}
 }
 

@@ -40,11 +40,17 @@ func records[T any](from []T, record1 func(T) record) []record {
 // assemble folds what a group decided into one batch in which no key stands twice.
 func assemble(group []made) batch {
 	all := make([]revoke.Effects, len(group))
-	orgOf := map[revoke.ID]string{} // blocks, joins and ends carry no org of their own: it is that of the decision
-	var changes, audit []record
+	orgOf := map[revoke.ID]string{} // plans, blocks, joins and ends carry no org of their own: it is that of the decision
+	var changes, audit, cleared []record
 	for i := range group {
 		e := &group[i].effects
 		all[i] = *e
+		for _, p := range e.Plans {
+			orgOf[p.User] = group[i].org
+		}
+		for _, key := range e.Cleared {
+			cleared = append(cleared, clearedRecord(key, group[i].at))
+		}
 		for _, b := range e.Blocks {
 			orgOf[b.User] = group[i].org
 		}
@@ -60,6 +66,7 @@ func assemble(group []made) batch {
 	e := revoke.Merge(all...)
 	endsInto(&e)
 	var b batch
+	b.add(clearedTable, cleared)
 	b.add(usersTable, records(e.Users, userRecord))
 	b.add(identifiersTable, records(e.Holdings, holdingRecord))
 	b.add(joinsTable, records(e.Joins, func(j revoke.Join) record { return joinRecord(orgOf[j.A], j) }))
@@ -69,10 +76,12 @@ func assemble(group []made) batch {
 	b.add(deviceIdentifiersTable, deviceNames(e.Devices))
 	b.add(sessionsTable, records(e.Sessions, sessionRecord))
 	b.add(endsTable, records(e.Ends, func(end revoke.End) record { return endRecord(orgOf[end.Session], end) }))
-	b.add(eventsTable, records(e.Events, eventRecord))
+	b.add(eventsTable, records(lastOf(e.Events), eventRecord))
 	b.add(revocationsTable, records(e.Revocations, revocationRecord))
 	b.add(deliveriesTable, records(e.Deliveries, deliveryRecord))
 	b.addResources(e.Resources)
+	b.add(plansTable, records(e.Plans, func(p revoke.Plan) record { return planRecord(orgOf[p.User], p) }))
+	b.add(alarmsTable, records(e.Alarms, alarmRecord))
 	b.add(changesTable, changes)
 	b.add(auditTable, audit)
 	return b
@@ -90,13 +99,26 @@ func endsInto(e *revoke.Effects) {
 	})
 }
 
+// lastOf leaves of an event that is written twice, when it came and when it was replayed, the last.
+func lastOf(events []revoke.Event) []revoke.Event {
+	at := map[revoke.ID]int{}
+	var out []revoke.Event
+	for _, e := range events {
+		if i, ok := at[e.ID]; ok {
+			out[i] = e
+			continue
+		}
+		at[e.ID] = len(out)
+		out = append(out, e)
+	}
+	return out
+}
+
 func deviceNames(devices []revoke.Device) []record {
 	var out []record
-	seen := map[revoke.DeviceIdentifier]bool{}
 	for _, d := range devices {
-		for _, id := range d.Identifiers {
-			if !seen[id] {
-				seen[id] = true
+		for i, id := range d.Identifiers {
+			if !slices.Contains(d.Identifiers[:i], id) {
 				out = append(out, deviceIdentifierRecord(d.ID, id))
 			}
 		}

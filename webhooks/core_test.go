@@ -110,7 +110,7 @@ func TestOktaEndsWhatItNamesAndNothingElse(t *testing.T) {
 			if got := [3]bool{core.live(phone), core.live(laptop), core.live(tom)}; got != [3]bool{c.phone, c.laptop, c.tom} {
 				t.Errorf("phone, laptop and tom are live: got %v, want %v", got, [3]bool{c.phone, c.laptop, c.tom})
 			}
-			if n := len(core.store.Events()); n != 1 {
+			if n := len(core.store.AllEvents()); n != 1 {
 				t.Errorf("%d events were kept of one that came twice", n)
 			}
 			r := revoke.Registration{App: "portal", Kind: revoke.Browser, Token: revoke.HashToken("later")}

@@ -50,11 +50,7 @@ type deliveryKey struct {
 	target     string
 }
 
-var _ interface {
-	revoke.Store
-	revoke.Ledger
-	revoke.Notes
-} = (*Memory)(nil)
+var _ revoke.Store = (*Memory)(nil)
 
 // NewMemory returns an empty store whose clock stands at [Start].
 func NewMemory() *Memory {

@@ -190,6 +190,12 @@ func (t *tables) people(users []revoke.ID) []revoke.Person {
 				p.Joins = append(p.Joins, j)
 			}
 		}
+		for _, plan := range t.plans {
+			if plan.User == user {
+				p.Plans = append(p.Plans, plan)
+			}
+		}
+		slices.SortFunc(p.Plans, func(a, b revoke.Plan) int { return strings.Compare(a.Authority, b.Authority) })
 		slices.SortFunc(p.Joins, func(a, b revoke.Join) int { return cmp.Or(a.A.Compare(b.A), a.B.Compare(b.B)) })
 		out = append(out, p)
 	}

@@ -101,7 +101,7 @@ func needThings(b *bench) {
 			want.Resources[each.ID] = each
 		}
 		for _, each := range c.sess {
-			want.Sessions[each.ID] = each
+			want.AddSession(each)
 			want.Newest[each.User] = revoke.Newest{Born: each.BornAt, Registered: each.RegisteredAt}
 		}
 		b.sameFacts("facts by "+c.what, b.facts(c.need), want)
