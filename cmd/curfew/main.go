@@ -13,6 +13,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"
+
+	"curfew/revoke"
 )
 
 // The exit codes (DESIGN section 6, Commands).
@@ -53,6 +55,8 @@ type commands struct {
 	Parked  parkedCommand  `cmd:"" help:"Deliveries that wait for a person."`
 	Token   tokenCommand   `cmd:"" help:"Make a bearer token and the line for the configuration."`
 	Version versionCommand `cmd:"" help:"Print the version."`
+
+	Completion completionCommand `cmd:"" help:"Write what lets a shell complete this command line."`
 }
 
 // shell is what a command works with beside its own flags.
@@ -82,14 +86,8 @@ func isTerminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) }
 func run(ctx context.Context, args []string, sh shell) int {
 	var cli commands
 	settings := newSettingFlags()
-	cli.Serve.Plugins, cli.Check.Plugins, cli.Migrate.Plugins = kong.Plugins{settings.flags}, kong.Plugins{settings.flags}, kong.Plugins{settings.flags}
 	ended := -1
-	parser, err := kong.New(&cli,
-		kong.Name("curfew"), kong.Description(aboutCurfew), kong.Writers(sh.out, sh.err),
-		kong.Vars{"scopes": strings.Join(scopes, ", ")},
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
-		kong.Exit(func(code int) { ended = code }),
-	)
+	parser, err := cli.parser(settings, kong.Writers(sh.out, sh.err), kong.Exit(func(code int) { ended = code }))
 	if err != nil {
 		return complain(sh, exitError{exitFailed, err})
 	}
@@ -106,6 +104,26 @@ func run(ctx context.Context, args []string, sh shell) int {
 		return complain(sh, err)
 	}
 	return exitDone
+}
+
+// parser reads command lines into c and settings. Everything that is said about the commands is made from it.
+func (c *commands) parser(settings *settingFlags, more ...kong.Option) (*kong.Kong, error) {
+	c.Serve.Plugins, c.Check.Plugins, c.Migrate.Plugins = kong.Plugins{settings.flags}, kong.Plugins{settings.flags}, kong.Plugins{settings.flags}
+	vars := kong.Vars{}
+	for name, list := range wordLists() {
+		vars[name] = strings.Join(list, ", ")
+	}
+	return kong.New(c, append(more, kong.Name("curfew"), kong.Description(aboutCurfew), vars,
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}))...)
+}
+
+// wordLists are closed sets that several helps speak of.
+func wordLists() map[string][]string {
+	kinds := make([]string, len(revoke.Kinds()))
+	for i, kind := range revoke.Kinds() {
+		kinds[i] = string(kind)
+	}
+	return map[string][]string{"scopes": scopes, "kinds": kinds}
 }
 
 const aboutCurfew = `Ends every session and device token of a person the moment an identity provider, an HR system or a security tool says so.

@@ -19,7 +19,7 @@ type revokeCommand struct {
 	Device   string `xor:"what" help:"All sessions on this device, by the id that its application uses."`
 	Session  string `xor:"what" help:"Exactly this session."`
 	Everyone bool   `xor:"what" help:"All sessions of everybody."`
-	Kind     string `help:"All sessions of this kind (browser, mobile, desktop, api, device); with --user that person's."`
+	Kind     string `values:"kinds" help:"All sessions of this kind (${kinds}); with --user that person's."`
 	App      string `help:"All sessions in this application; with --user that person's, with --session whose id it is."`
 	Reason   string `required:"" help:"Why, in words for the audit log."`
 	Block    bool   `help:"With --user: let the person have no session until the block is lifted."`

@@ -18,7 +18,11 @@ func newSettingFlags() *settingFlags {
 	fields := make([]reflect.StructField, len(s.keys))
 	for i, k := range s.keys {
 		help := k.field.Tag.Get("help")
-		tag := `name:` + strconv.Quote(k.flag()) + ` group:"Settings, over the file and CURFEW_…:" placeholder:` + strconv.Quote(placeholder(k.key)) +
+		values := k.field.Tag.Get("oneof")
+		if k.field.Type.Kind() == reflect.Bool {
+			values = "true false"
+		}
+		tag := `name:` + strconv.Quote(k.flag()) + ` values:` + strconv.Quote(values) + ` group:"Settings, over the file and CURFEW_…:" placeholder:` + strconv.Quote(placeholder(k.key)) +
 			` help:` + strconv.Quote(strings.ToUpper(help[:1])+help[1:]+" ("+k.key+").")
 		fields[i] = reflect.StructField{Name: "Flag" + strconv.Itoa(i), Type: reflect.TypeFor[*string](), Tag: reflect.StructTag(tag)}
 	}

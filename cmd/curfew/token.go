@@ -12,7 +12,7 @@ import (
 
 type tokenCommand struct {
 	Name      string   `arg:"" help:"The token's name, which is its source's name."`
-	Scope     []string `required:"" placeholder:"SCOPE" help:"What it may do: ${scopes}. Several: --scope sessions --scope changes."`
+	Scope     []string `required:"" placeholder:"SCOPE" values:"scopes" help:"What it may do: ${scopes}. Several: --scope sessions --scope changes."`
 	App       string   `help:"Whose sessions it may see, for scopes sessions and check: the app's name, or * for all. The token's name when absent."`
 	Authority string   `help:"Whose blocks it sets and lifts, when other sources speak for the same directory."`
 	IDs       string   `name:"ids" help:"The namespace of its own user ids."`
