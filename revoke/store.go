@@ -15,6 +15,8 @@ type Need struct {
 	Events      []EventKey
 	Resources   []ID           // SCIM resources by id
 	Names       []ResourceName // SCIM resources by what must be unique, deleted and inactive ones too
+	Members     []MemberKey    // those of them that are there
+	MembersOf   []ID           // every member of these groups
 	Cutoffs     bool           // also the cutoffs on these users, these devices and these sessions' ids, and on everyone, kinds and apps
 	SessionsOf  bool           // also every session of these users that has not ended or expired
 	NewestOf    []Scope        // also the newest session in these scopes of many people (everyone, kind, app, device)
@@ -194,6 +196,12 @@ type Ledger interface {
 	LeftBehind(ctx context.Context, org, authority string, after ID, limit int) ([]ID, error)
 	// Spared returns the users who are break-glass people now.
 	Spared(ctx context.Context, org string) ([]User, error)
+}
+
+// Roster answers who is in which group.
+type Roster interface {
+	// Members returns memberships, those of one group or of some resources, by group and resource.
+	Members(ctx context.Context, q MemberQuery) ([]Member, error)
 }
 
 // Use says that a session was used.
