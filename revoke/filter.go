@@ -2,7 +2,11 @@ package revoke
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -115,4 +119,65 @@ func (w *Where) meets(v Value) bool {
 	case WhereAll, WhereAnd, WhereOr, WhereNot, WhereAny:
 	}
 	return false
+}
+
+// Values returns every simple value of the resource, as filters and sorting see it, in a fixed order.
+func (r *Resource) Values() ([]Value, error) {
+	out := []Value{
+		{Path: "id", Text: r.ID.String()},
+		{Path: "meta.resourceType", Text: r.Type},
+		{Path: "meta.created", Numeric: true, Number: float64(r.CreatedAt)},
+		{Path: "meta.lastModified", Numeric: true, Number: float64(r.UpdatedAt)},
+	}
+	if r.Type == TypeUser {
+		out = append(out, Value{Path: "active", Text: strconv.FormatBool(r.Active)})
+	}
+	if r.Named { // one that lost its name to another person does not answer to it
+		out = append(out, Value{Path: r.unique(), Text: r.UserName})
+	}
+	if r.ExternalID != "" {
+		out = append(out, Value{Path: "externalId", Text: r.ExternalID})
+	}
+	profile := map[string]any{}
+	if len(r.Profile) > 0 {
+		if err := json.Unmarshal(r.Profile, &profile); err != nil {
+			return nil, fmt.Errorf("read profile of resource %s: %w", r.ID, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(profile)) {
+		extension, isOne := profile[name].(map[string]any)
+		if !isOne || !strings.HasPrefix(name, "urn:") {
+			out = appendValues(out, name, 0, profile[name])
+			continue
+		}
+		for _, inner := range slices.Sorted(maps.Keys(extension)) {
+			out = appendValues(out, name+":"+inner, 0, extension[inner])
+		}
+	}
+	return out, nil
+}
+
+// appendValues walks a value of a profile: what lies in an element of a list carries the element's number.
+func appendValues(out []Value, path string, n int, v any) []Value {
+	switch v := v.(type) {
+	case string:
+		return append(out, Value{Path: path, N: n, Text: v})
+	case bool:
+		return append(out, Value{Path: path, N: n, Text: strconv.FormatBool(v)})
+	case float64:
+		return append(out, Value{Path: path, N: n, Number: v, Numeric: true})
+	case []any:
+		for i, each := range v {
+			name := path
+			if _, complex := each.(map[string]any); !complex {
+				name += ".value" // RFC 7643 section 2.4: what a simple element is called
+			}
+			out = appendValues(out, name, i, each)
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			out = appendValues(out, path+"."+name, n, v[name])
+		}
+	}
+	return out
 }
