@@ -9,7 +9,7 @@ import (
 // BreakGlass says who the break-glass people of an org are: those, and nobody else any more. They are blocked only by an admin, and
 // an order for many leaves their sessions alone. Whoever becomes one while a source blocks them is cut: this revives nobody.
 func (s *Service) BreakGlass(ctx context.Context, org string, people []Subject) error {
-	have, err := s.ledger.Spared(ctx, org)
+	have, err := s.store.Spared(ctx, org)
 	if err != nil {
 		return fmt.Errorf("read the break-glass people: %w", err)
 	}

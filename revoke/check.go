@@ -131,7 +131,7 @@ func (s *Service) whom(ctx context.Context, src Source, questions []Question) ([
 // lookUp reads where identifiers lead, and remembers it.
 func (s *Service) lookUp(ctx context.Context, ids []Identifier) (map[Identifier]lead, error) {
 	read := s.names.versions()
-	rows, err := s.ledger.Holdings(ctx, ids)
+	rows, err := s.store.Holdings(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("look up identifiers: %w", err)
 	}
@@ -155,7 +155,7 @@ func (s *Service) findHard(ctx context.Context, src Source, questions []Question
 	for _, i := range hard {
 		ids = append(ids, questions[i].Subject.In(src.Org)...)
 	}
-	rows, err := s.ledger.Holdings(ctx, ids)
+	rows, err := s.store.Holdings(ctx, ids)
 	if err != nil {
 		return fmt.Errorf("look up identifiers: %w", err)
 	}
@@ -219,7 +219,7 @@ func (s *Service) findThings(ctx context.Context, src Source, questions []Questi
 		}
 	}
 	if len(refs) > 0 {
-		sessions, err := s.ledger.FindSessions(ctx, refs)
+		sessions, err := s.store.FindSessions(ctx, refs)
 		if err != nil {
 			return fmt.Errorf("look up sessions: %w", err)
 		}
@@ -241,7 +241,7 @@ func (s *Service) findThings(ctx context.Context, src Source, questions []Questi
 		return nil
 	}
 	f := NewFacts()
-	known, err := s.ledger.DevicesNamed(ctx, devices)
+	known, err := s.store.DevicesNamed(ctx, devices)
 	if err != nil {
 		return fmt.Errorf("look up devices: %w", err)
 	}

@@ -3,6 +3,7 @@ package revoke
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Plan is what a source announced about a person: a termination on a day, or that there is none any more. There is one for each
@@ -72,6 +73,9 @@ func (d *decision) plan(sig Signal, rule Rule, user ID) {
 	switch {
 	case p.CarriedAt != 0:
 	case p.EffectiveAt != 0 && p.EffectiveAt <= d.f.Now:
+		if _, lifted := d.instants(user, ClassPlain); have.CarriedAt != 0 && p.EffectiveAt < lifted {
+			d.takeBack(sig, user) // the new day was lifted already, the one that it replaces was not
+		}
 		d.carry(p, sig, rule)
 	case have.CarriedAt != 0:
 		d.takeBack(sig, user)
@@ -83,8 +87,9 @@ func (d *decision) carry(p Plan, sig Signal, rule Rule) {
 	p.CarriedAt = d.f.Now
 	d.write(Effects{Plans: []Plan{p}})
 	sig.OccurredAt, sig.EffectiveAt, sig.Planned = p.EffectiveAt, 0, false
-	if blocked, lifted := d.instants(p.User, ClassPlan); lifted == blocked+1 {
-		sig.OccurredAt = max(p.EffectiveAt, lifted) // what a changed plan took back stands again
+	blocked, takenBack := d.instants(p.User, ClassPlan)
+	if _, lifted := d.instants(p.User, ClassPlain); takenBack == blocked+1 && p.EffectiveAt >= lifted {
+		sig.OccurredAt = max(p.EffectiveAt, takenBack) // what a changed plan took back stands again
 	}
 	d.block(sig, Rule{Cut: rule.Cut, Block: SetBlock, Class: ClassPlan}, p.User)
 }
@@ -106,12 +111,14 @@ func (d *decision) takeBack(sig Signal, user ID) {
 	d.liftOnly(sig, user, lifted)
 }
 
-// liftOnly lifts these blocks of a person and no other. Whoever lifts, what was born by now is over: a lift never revives.
+// liftOnly lifts these blocks of a person and no other. Where one of them stood, what was born by now is over: a lift never
+// revives.
 func (d *decision) liftOnly(sig Signal, user ID, lifted []Block) {
-	if len(lifted) == 0 {
+	stood := slices.ContainsFunc(lifted, func(b Block) bool { return d.f.blockedBy(user, b.Authority, b.Class) })
+	d.write(Effects{Blocks: lifted})
+	if !stood {
 		return
 	}
-	d.write(Effects{Blocks: lifted})
 	scope := Scope{Org: d.in.source.Org, Kind: ScopeUser, User: user}
 	at := max(d.f.Now, d.f.newest(user).Born)
 	r := d.record(d.revocation(sig, RevocationLift, scope, at))
@@ -128,8 +135,8 @@ const duePerTurn = 256
 // plans whose day has come. [Service.Run] calls it every second; doing it twice, or late after a stop, is harmless: until then a
 // block stands, and a plan's block begins at its day all the same.
 func (s *Service) EndDue(ctx context.Context) error {
-	for s.ledger != nil {
-		due, err := s.ledger.Due(ctx, s.store.Clock().Now(), duePerTurn)
+	for {
+		due, err := s.store.Due(ctx, s.store.Clock().Now(), duePerTurn)
 		if err != nil {
 			return fmt.Errorf("read what is due: %w", err)
 		}
@@ -142,7 +149,6 @@ func (s *Service) EndDue(ctx context.Context) error {
 			return nil
 		}
 	}
-	return nil
 }
 
 func (s *Service) endDue(ctx context.Context, due Due) error {

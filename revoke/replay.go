@@ -7,7 +7,7 @@ import (
 
 // Event returns one event with what was decided; none is [ErrNotFound].
 func (s *Service) Event(ctx context.Context, org string, id ID) (Event, error) {
-	events, err := s.ledger.Events(ctx, EventQuery{Org: org, ID: id, Limit: 1})
+	events, err := s.store.Events(ctx, EventQuery{Org: org, ID: id, Limit: 1})
 	if err == nil && len(events) == 0 {
 		err = ErrNotFound
 	}

@@ -17,7 +17,7 @@ func (s *Service) Retire(ctx context.Context, actor Actor, org, authority, to, r
 	n := 0
 	var after ID
 	for {
-		users, err := s.ledger.LeftBehind(ctx, org, authority, after, retirePerTurn)
+		users, err := s.store.LeftBehind(ctx, org, authority, after, retirePerTurn)
 		if err != nil {
 			return n, fmt.Errorf("read what %s left behind: %w", authority, err)
 		}

@@ -26,8 +26,6 @@ type TargetName struct{ Name, Org string }
 // concurrent use.
 type Service struct {
 	store    Store
-	ledger   Ledger
-	notes    Notes
 	roster   Roster
 	targets  atomic.Pointer[[]TargetName]
 	observer Observer
@@ -58,8 +56,6 @@ func New(cfg Config) (*Service, error) {
 		alarms: make(chan struct{}, 1),
 	}
 	s.uses.waiting = map[ID]Use{}
-	s.ledger, _ = cfg.Store.(Ledger)
-	s.notes, _ = cfg.Store.(Notes)
 	s.roster, _ = cfg.Store.(Roster)
 	s.SetTargets(cfg.Targets)
 	return s, nil
@@ -262,10 +258,7 @@ func (s *Service) tidy(ctx context.Context) {
 	if err := s.WriteUses(ctx); err != nil && ctx.Err() == nil {
 		s.log.Warn("last uses are not written yet", "err", err)
 	}
-	if s.notes == nil {
-		return
-	}
-	if _, err := s.notes.DropKeys(ctx, now.Add(-keepKeys)); err != nil && ctx.Err() == nil {
+	if _, err := s.store.DropKeys(ctx, now.Add(-keepKeys)); err != nil && ctx.Err() == nil {
 		s.log.Warn("old idempotency keys are not dropped yet", "err", err)
 	}
 }

@@ -44,9 +44,6 @@ const usesAtOnce = 1000
 // WriteUses writes down when sessions were used last. [Service.Run] does it every half minute and at its end; what a crash loses
 // lets a session with an idle limit live two batches longer at most.
 func (s *Service) WriteUses(ctx context.Context) error {
-	if s.notes == nil {
-		return nil
-	}
 	s.uses.Lock()
 	waiting := s.uses.waiting
 	s.uses.waiting = map[ID]Use{}
@@ -63,7 +60,7 @@ func (s *Service) WriteUses(ctx context.Context) error {
 		}
 	})
 	for from := 0; from < len(batch); from += usesAtOnce {
-		if err := s.notes.Used(ctx, batch[from:min(from+usesAtOnce, len(batch))]); err != nil {
+		if err := s.store.Used(ctx, batch[from:min(from+usesAtOnce, len(batch))]); err != nil {
 			s.uses.Lock()
 			for _, use := range waiting { // those of the remembered stay unwritten by themselves
 				s.uses.waiting[use.Session] = use
