@@ -26,7 +26,7 @@ type Config struct {
 	Logout         string                     `yaml:"logout" example:"session" oneof:"session everywhere" help:"what an application's own log-out ends"`
 	ForwardAuth    forwardAuth                `yaml:"forward_auth" example:"{cookie: session}" help:"how /verify finds the session token"`
 	SignIn         signIn                     `yaml:"sign_in" example:"{issuer: https://id.example.edu, client_id: curfew, client_secret: \"${CURFEW_OIDC}\"}" help:"OpenID Connect for the console" planned:"the console"`
-	Alarms         []alarmSettings            `yaml:"alarms" reread:"true" example:"[{type: mail, to: [soc@example.edu]}]" help:"whom alarms are sent to" planned:"messages of alarms"`
+	Alarms         []alarmSettings            `yaml:"alarms" reread:"true" example:"[{type: webhook, url: https://chat.example.edu/hook, secret: \"${ALARM_HOOK}\"}]" help:"whom alarms are sent to"`
 	Mail           mailSettings               `yaml:"mail" example:"{smtp: mail.example.edu:587, from: curfew@example.edu}" help:"the mail server" planned:"mail"`
 	Notify         notifySettings             `yaml:"notify" example:"{signed_out: true}" help:"what people are told about their own devices" planned:"messages to people"`
 	Embed          originURL                  `yaml:"embed" example:"https://portal.example.edu" help:"the one origin that may frame /me" planned:"the console"`
@@ -88,10 +88,11 @@ type signInRoles struct {
 }
 
 type alarmSettings struct {
-	Type   string        `yaml:"type" required:"true" example:"webhook" oneof:"webhook mail" help:"how"`
-	URL    webURL        `yaml:"url" example:"https://chat.example.edu/hook" help:"for type webhook: where"`
-	Secret revoke.Secret `yaml:"secret" example:"\"${ALARM_HOOK}\"" help:"for type webhook: what signs it"`
-	To     []string      `yaml:"to" example:"[soc@example.edu]" help:"for type mail: to whom"`
+	Type     string        `yaml:"type" required:"true" example:"webhook" oneof:"webhook mail" help:"webhook or mail"`
+	URL      webURL        `yaml:"url" example:"https://chat.example.edu/hook" help:"for type webhook: where"`
+	Secret   revoke.Secret `yaml:"secret" example:"\"${ALARM_HOOK}\"" help:"for type webhook: what signs it, whsec_ and base64; none: it is not signed"`
+	Insecure bool          `yaml:"insecure" example:"false" help:"for type webhook: plain http to another machine is meant"`
+	To       []string      `yaml:"to" example:"[soc@example.edu]" help:"for type mail: to whom"`
 }
 
 type mailSettings struct {

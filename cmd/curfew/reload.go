@@ -50,6 +50,10 @@ func (p *parts) take(ctx context.Context, next *Loaded) (gone []string, err erro
 	if err != nil {
 		return nil, err
 	}
+	teller, err := p.newTeller(next)
+	if err != nil {
+		return nil, err
+	}
 	before, after := p.settings.targetNames(), next.targetNames()
 	// What a new caller orders is owed to the new targets, so they are there first.
 	p.service.SetTargets(after)
@@ -60,6 +64,7 @@ func (p *parts) take(ctx context.Context, next *Loaded) (gone []string, err erro
 		return nil, err
 	}
 	p.deliver(ctx, d)
+	p.tell(ctx, teller)
 	if h, ok := p.log.Handler().(*logHandler); ok {
 		h.set(next.Log)
 	}

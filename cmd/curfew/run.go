@@ -16,6 +16,7 @@ type parts struct {
 	*server
 	group sync.WaitGroup
 	ended chan error // of the first part that ended by itself
+	hush  func()     // ends what tells of alarms; nil where nobody is told
 }
 
 // run answers until ctx ends, then finishes what is under way. A part that ends by itself ends the rest. At each hangup it
@@ -29,6 +30,7 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	p.start(background, s.forward)
 	p.start(background, func(context.Context) error { return s.app.Serve(s.listener) })
 	p.deliver(background, s.deliveries.Load())
+	p.tell(background, s.teller)
 	var err error
 	for stopping := false; !stopping; {
 		select {

@@ -215,6 +215,10 @@ func (l *Loaded) settleMessages(d *decoder) {
 			d.problem(l.at(key), key+".to", "is missing for an alarm of type mail", "to: [soc@example.edu]")
 		case a.Type == "mail" && l.Mail.SMTP == "" && !d.troubled("mail"):
 			d.problem(l.at(key), "mail.smtp", "is missing for an alarm of type mail", "mail: {smtp: mail.example.edu:587, from: curfew@example.edu}")
+		case a.Type == "mail":
+			l.Warnings = append(l.Warnings, fmt.Sprintf("%s (%s) has type mail, which this version does not send yet: nobody is told by it", key, l.at(key)))
+		case a.Type == "webhook" && !d.troubled(key):
+			l.invalid(d, key, a.check(key))
 		}
 	}
 }

@@ -36,6 +36,7 @@ type server struct {
 	directory  http.Handler
 	app        *api.App
 	deliveries atomic.Pointer[deliveries]
+	teller     *revoke.Teller // the first one; nil where nobody is told of alarms
 	publicURL  string
 	settings   *Loaded                 // those that hold
 	read       func() (*Loaded, error) // reads them again, when there is somebody who may ask for it
@@ -116,6 +117,9 @@ func (s *server) wire(l *Loaded) (err error) {
 	if s.app, err = api.New(doors); err != nil {
 		return err
 	}
+	if s.teller, err = s.newTeller(l); err != nil {
+		return err
+	}
 	d, err := s.dispatcher(l)
 	s.deliveries.Store(d)
 	return err
@@ -162,7 +166,7 @@ func (s *server) dispatcher(l *Loaded) (*deliveries, error) {
 	out := &deliveries{owed: make(chan struct{}, 1)}
 	var err error
 	out.Dispatcher, err = revoke.NewDispatcher(revoke.DispatcherConfig{
-		Queue: s.store, Clock: s.store.Clock(), Targets: systems, Owed: out.owed, Observer: s.metrics, Log: s.log,
+		Queue: s.store, Clock: s.store.Clock(), Targets: systems, Owed: out.owed, Raised: s.service.Raised, Observer: s.metrics, Log: s.log,
 	})
 	return out, err
 }
