@@ -27,6 +27,9 @@ type lane struct {
 
 // Claim leases everything that is open for up to n people of whom something is due, single people first.
 func (s *Store) Claim(ctx context.Context, target string, n int, now, until revoke.Instant, lease revoke.ID) ([]revoke.Owed, error) {
+	if err := s.endOrphans(ctx, target, now); err != nil {
+		return nil, s.failed("end leases that nobody works under", err)
+	}
 	var owed []revoke.Owed
 	err := s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
 		rows, wrote, err := s.claimLanes(ctx, w, claim{target, n, now, until, lease})
@@ -37,10 +40,12 @@ func (s *Store) Claim(ctx context.Context, target string, n int, now, until revo
 		return wrote || len(rows) > 0, err
 	})
 	if err != nil {
+		s.orphan(orphan{target: target, lease: lease, all: true}, err)
 		return nil, s.failed("claim deliveries", err)
 	}
 	for i := range owed {
 		if err := s.complete(ctx, &owed[i]); err != nil {
+			s.orphan(orphan{target: target, lease: lease, all: true}, err)
 			return nil, fmt.Errorf("claim deliveries: %w", err)
 		}
 	}
@@ -285,6 +290,7 @@ func (s *Store) Settle(ctx context.Context, owed revoke.Owed, settlement revoke.
 		return true, err
 	})
 	if err != nil {
+		s.orphan(orphan{target: owed.Target, lease: owed.Items[0].Delivery.Lease, lane: lane{owed.Org, owed.User}}, err)
 		return s.failed(fmt.Sprintf("settle %d deliveries to %s", len(owed.Items), owed.Target), err)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
@@ -139,18 +140,28 @@ func (d *disrupted) DoubtNext(n int) { d.order(n, lostAfter) }
 // Decide obeys [revoke.Decider].
 func (d *disrupted) Decide(ctx context.Context, need revoke.Need, decide revoke.Decision) error {
 	d.mu.Lock()
-	failing := len(d.next) > 0
-	if failing {
-		d.now, d.next = d.next[0], d.next[1:]
+	var what ordered
+	if len(d.next) > 0 {
+		what, d.next = d.next[0], d.next[1:]
 	}
 	d.mu.Unlock()
-	err := d.Store.Decide(ctx, need, decide)
-	if failing {
+	if what == undisturbed {
+		return d.Store.Decide(ctx, need, decide)
+	}
+	return d.during(what, func() error { return d.Store.Decide(ctx, need, decide) })
+}
+
+// during runs a step of which every commit ends as ordered.
+func (d *disrupted) during(what ordered, step func() error) error {
+	d.mu.Lock()
+	d.now = what
+	d.mu.Unlock()
+	defer func() {
 		d.mu.Lock()
 		d.now = undisturbed
 		d.mu.Unlock()
-	}
-	return err
+	}()
+	return step()
 }
 
 // lose sets the share of the transactions that lose.
@@ -223,6 +234,50 @@ func TestF9TriesAreBounded(t *testing.T) {
 		d.lose(0)
 		if err := d.Decide(t.Context(), revoke.Need{Org: "main"}, making(id)); err != nil || !known(t, d.Store, id) {
 			t.Errorf("afterwards: got %v, want nil and the user there", err)
+		}
+	})
+}
+
+// TestF7LeasesThatNobodyWorksUnder: the database committed a claim and its answer was lost, or a result was not recorded.
+// Nobody at the target waits until the lease has run out.
+func TestF7LeasesThatNobodyWorksUnder(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
+		d := disrupt(t, url, 0)
+		now := d.Clock().Now()
+		r := revoke.Revocation{ID: revoke.NewID(now), Org: "main", Kind: revoke.RevocationEnd, CreatedAt: now}
+		owed := revoke.Delivery{Revocation: r.ID, Target: "canvas", Org: "main", Ord: now, State: revoke.DeliveryDue, DueAt: now, FirstAt: now}
+		if err := d.Decide(t.Context(), revoke.Need{Org: "main"}, func(*revoke.Facts) (revoke.Effects, error) {
+			return revoke.Effects{Revocations: []revoke.Revocation{r}, Deliveries: []revoke.Delivery{owed}}, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		claim := func() ([]revoke.Owed, error) {
+			return d.Claim(t.Context(), "canvas", 10, now, now.Add(time.Hour), revoke.NewID(d.Clock().Now()))
+		}
+		if err := d.during(lostAfter, func() error { _, err := claim(); return err }); !errors.Is(err, revoke.ErrUnknownCommit) {
+			t.Fatalf("a claim whose answer is lost: got %v, want an unknown commit", err)
+		}
+		claimed, err := claim()
+		if err != nil || len(claimed) != 1 {
+			t.Fatalf("the claim after it: got %d, %v, want the delivery", len(claimed), err)
+		}
+		if again, err := claim(); err != nil || len(again) != 0 {
+			t.Errorf("a claim of what somebody works on: got %d, %v, want nothing", len(again), err)
+		}
+		done := revoke.Settlement{State: revoke.DeliveryDone, Attempt: revoke.Attempt{At: now}}
+		if err := d.during(lostBefore, func() error { return d.Settle(t.Context(), claimed[0], done) }); !errors.Is(err, revoke.ErrUnknownCommit) {
+			t.Fatalf("a result whose commit is lost: got %v, want an unknown commit", err)
+		}
+		if claimed, err = claim(); err != nil || len(claimed) != 1 {
+			t.Fatalf("the claim after it: got %d, %v, want the delivery", len(claimed), err)
+		}
+		if err := d.during(lostAfter, func() error { return d.Settle(t.Context(), claimed[0], done) }); !errors.Is(err, revoke.ErrUnknownCommit) {
+			t.Fatalf("a result whose answer is lost: got %v, want an unknown commit", err)
+		}
+		if again, err := claim(); err != nil || len(again) != 0 {
+			t.Errorf("a claim after the result was recorded: got %d, %v, want nothing", len(again), err)
 		}
 	})
 }

@@ -47,6 +47,7 @@ type Store struct {
 	settling chan *writer // those of the dispatcher; on SQLite the same one
 	prepared sync.Map     // text to *sql.Stmt, on reads
 	decided  atomic.Bool  // since the clock's mark was stored
+	orphans  orphans
 	stop     context.CancelFunc
 	work     sync.WaitGroup
 }
