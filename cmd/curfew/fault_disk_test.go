@@ -114,7 +114,7 @@ func (p program) diskFullUnderLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.room(t, uint64(log.Size())+uint64(round)*1500) //nolint:gosec // no file is smaller than nothing
+		r.room(t, uint64(log.Size())+uint64(round)*1500)
 		<-ended
 		r.kill()
 		r = p.start(t, file)

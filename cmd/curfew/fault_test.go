@@ -18,6 +18,9 @@ func TestFaults(t *testing.T) {
 	p := build(t, "")
 	t.Run("F4 disk full", p.diskFull)
 	t.Run("F4 disk full under load", p.diskFullUnderLoad)
+	t.Run("F7 PostgreSQL restarts under load", p.postgresRestarts)
+	t.Run("F7 lock lost", p.lockLost)
+	t.Run("F7 commit of unknown outcome", p.unknownCommit)
 }
 
 // wantRefused fails the test unless an answer says that nothing was done and when to try again.
@@ -34,7 +37,9 @@ func (r *running) writes(resource string) map[string]func() answer {
 		"registration":      func() answer { return r.register("new@example.edu", "mobile") },
 		"SCIM creation":     func() answer { return r.scim(http.MethodPost, "Users", scimUser("new@example.edu")) },
 		"SCIM deactivation": func() answer { return r.setActive(resource, false) },
-		"Okta event":        func() answer { return r.okta(oktaSecret, "user.lifecycle.suspend", "refused-1", "olga@example.edu", time.Now()) },
+		"Okta event": func() answer {
+			return r.okta(oktaSecret, "user.lifecycle.suspend", "refused-1", "olga@example.edu", time.Now())
+		},
 		"own signal": func() answer {
 			return r.post("/v1/signals", portalToken, `{"signal": "credential-changed", "subject": {"format": "email", "email": "olga@example.edu"}, "id": "refused-2"}`)
 		},

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -92,14 +92,27 @@ func (p program) outage(t *testing.T) {
 	}
 }
 
-// cable is the way to PostgreSQL, and can be cut.
+// cable is the way to PostgreSQL, and can be cut: at once, or at the next commit.
 type cable struct {
 	socket, to string
 	mu         sync.Mutex
 	listener   net.Listener
 	open       map[net.Conn]bool
+	commit     atCommit
+	committing net.Conn // the server's end of the connection whose answer to a commit is not passed on
 	work       sync.WaitGroup
 }
+
+// atCommit is when a cable breaks: before the database hears of a commit, or once it has carried it out.
+type atCommit string
+
+const (
+	cutBefore atCommit = "before the commit"
+	cutAfter  atCommit = "after the commit"
+)
+
+// commitMessage is the simple query that ends a transaction (PostgreSQL's documentation, "Message Formats", Query).
+var commitMessage = []byte("COMMIT\x00")
 
 // newCable leads to database by another address, which it returns.
 func newCable(t *testing.T, database string) (*cable, string) {
@@ -166,8 +179,40 @@ func (c *cable) keep(listener net.Listener, ends ...net.Conn) bool {
 	return true
 }
 
+// cutAt breaks the cable at the next commit.
+func (c *cable) cutAt(when atCommit) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.commit = when
+}
+
+// pass looks at a message and breaks the cable when it is time for it.
+func (c *cable) pass(from, to net.Conn, message []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.committing == from:
+		c.sever()
+	case c.commit == "" || !bytes.Contains(message, commitMessage):
+	case c.commit == cutBefore:
+		c.sever()
+	default:
+		c.commit, c.committing = "", to
+	}
+}
+
 func (c *cable) carry(from, to net.Conn) {
-	_, _ = io.Copy(to, from)
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		if err != nil {
+			break
+		}
+		c.pass(from, to, buffer[:n])
+		if _, err := to.Write(buffer[:n]); err != nil {
+			break
+		}
+	}
 	_ = from.Close()
 	_ = to.Close()
 	c.mu.Lock()
@@ -179,6 +224,11 @@ func (c *cable) carry(from, to net.Conn) {
 func (c *cable) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.sever()
+}
+
+func (c *cable) sever() {
+	c.commit, c.committing = "", nil
 	if c.listener != nil {
 		_ = c.listener.Close() // twice is harmless
 	}

@@ -29,6 +29,8 @@ const superuser = "curfew"
 // Cluster is a running PostgreSQL.
 type Cluster struct {
 	dir    string
+	argv   []string             // of the server
+	child  *syscall.SysProcAttr // how it is started
 	server *exec.Cmd
 	ended  chan struct{} // closed when the server has ended
 }
@@ -47,7 +49,7 @@ func Start(ctx context.Context, settings ...string) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for PostgreSQL: %w", err)
 	}
-	c := &Cluster{dir: dir, ended: make(chan struct{})}
+	c := &Cluster{dir: dir}
 	if err := c.start(ctx, bin, account, settings); err != nil {
 		c.Stop()
 		return nil, err
@@ -73,22 +75,43 @@ func (c *Cluster) start(ctx context.Context, bin string, account *syscall.Creden
 	for _, setting := range settings {
 		args = append(args, "-c", setting)
 	}
-	log, err := os.Create(filepath.Join(c.dir, "log"))
+	c.argv, c.child = append([]string{filepath.Join(bin, "postgres")}, args...), child
+	return c.run(ctx)
+}
+
+// run starts the server on the folder as it is.
+func (c *Cluster) run(ctx context.Context) error {
+	log, err := os.OpenFile(filepath.Join(c.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("make PostgreSQL's log: %w", err)
 	}
 	defer func() { _ = log.Close() }()
 	// Not bound to ctx: Stop ends it.
-	c.server = exec.Command(filepath.Join(bin, "postgres"), args...) //nolint:gosec,noctx // the path was just looked up, and Stop ends it
-	c.server.SysProcAttr, c.server.Dir, c.server.Stdout, c.server.Stderr = child, c.dir, log, log
-	if err := c.server.Start(); err != nil {
+	server, ended := exec.Command(c.argv[0], c.argv[1:]...), make(chan struct{}) //nolint:gosec,noctx // the path was looked up, and Stop ends it
+	server.SysProcAttr, server.Dir, server.Stdout, server.Stderr = c.child, c.dir, log, log
+	if err := server.Start(); err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
+	c.server, c.ended = server, ended
 	go func() {
-		_ = c.server.Wait() // how it ended is in its log
-		close(c.ended)
+		_ = server.Wait() // how it ended is in its log
+		close(ended)
 	}()
 	return c.ready(ctx)
+}
+
+// Restart crashes the server, as a power cut would as far as its processes go, and starts it again.
+func (c *Cluster) Restart(ctx context.Context) error {
+	c.quit()
+	return c.run(ctx)
+}
+
+// quit ends the server at once (PostgreSQL's immediate shutdown).
+func (c *Cluster) quit() {
+	if c.server != nil && c.server.Process != nil {
+		_ = c.server.Process.Signal(syscall.SIGQUIT)
+		<-c.ended
+	}
 }
 
 // ready waits until the cluster answers.
@@ -120,10 +143,7 @@ func (c *Cluster) ready(ctx context.Context) error {
 
 // Stop ends the cluster and removes its folder.
 func (c *Cluster) Stop() {
-	if c.server != nil && c.server.Process != nil {
-		_ = c.server.Process.Signal(syscall.SIGQUIT)
-		<-c.ended
-	}
+	c.quit()
 	_ = os.RemoveAll(c.dir)
 }
 
