@@ -52,7 +52,7 @@ func (c *core) signIn(name, sid, device string) revoke.SessionRef {
 	r := revoke.Registration{App: "portal", Kind: revoke.Mobile, ClientID: name + sid, SID: sid, Token: revoke.HashToken(name + sid)}
 	r.Subject.Add(revoke.NamespaceEmail, name+"@example.edu")
 	if device != "" {
-		r.Device = revoke.DeviceIdentifier{Namespace: revoke.NamespaceDeviceID, Value: device}
+		r.Device = []revoke.DeviceIdentifier{{Namespace: revoke.NamespaceDeviceID, Value: device}}
 	}
 	r.IssuedAt = c.store.Clock().Now().Add(-3600e9)
 	portal := revoke.Source{Name: "portal", Org: "main", Type: "token", Authority: "portal", IDs: "portal"}

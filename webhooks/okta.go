@@ -90,6 +90,9 @@ func (o *okta) Items(r Request) ([]Item, error) {
 	return items, nil
 }
 
+// Item reads a log event from what was kept of it.
+func (o *okta) Item(body json.RawMessage) Item { return o.item(body) }
+
 type oktaEnvelope struct {
 	EventID maybe[string]        `json:"eventId"` // of this delivery
 	Data    maybe[oktaDelivered] `json:"data"`
