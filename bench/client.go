@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/exec"
 	"strconv"
 	"sync"
 	"time"
@@ -71,13 +69,16 @@ func (l load) run() (int, error) {
 	return total, errors.Join(failures...)
 }
 
+// largestAnswer is how long an answer may be.
+const largestAnswer = 256 << 10
+
 func (l load) connection(first int, ends time.Time) (n int, err error) {
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", l.Address)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = conn.Close() }()
-	answers := bufio.NewReaderSize(conn, 16<<10)
+	answers := bufio.NewReaderSize(conn, largestAnswer)
 	for time.Now().Before(ends) {
 		if _, err := conn.Write(l.Requests[(first+n*l.Clients)%len(l.Requests)]); err != nil {
 			return n, err
@@ -135,34 +136,17 @@ func readAnswer(r *bufio.Reader) ([]byte, error) {
 }
 
 // client is a client process.
-type client struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *json.Decoder
+type client struct{ *process }
+
+func startClient(ctx context.Context) (client, error) {
+	p, err := startProcess(ctx, "", clientMode)
+	return client{p}, err
 }
 
-func startClient(ctx context.Context) (*client, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	c := &client{cmd: exec.CommandContext(ctx, self, clientMode)} // #nosec G204 -- ourselves
-	c.cmd.Stderr = os.Stderr
-	if c.in, err = c.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	out, err := c.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	c.out = json.NewDecoder(out)
-	return c, c.cmd.Start()
-}
-
-// ask lets the process carry out a load.
-func (c *client) ask(l load) (loaded, error) {
+// send lets the process carry out a load.
+func (c client) send(l load) (loaded, error) {
 	var done loaded
-	if err := errors.Join(json.NewEncoder(c.in).Encode(l), c.out.Decode(&done)); err != nil {
+	if err := c.ask(l, &done); err != nil {
 		return done, err
 	}
 	if done.Error != "" {
@@ -171,6 +155,11 @@ func (c *client) ask(l load) (loaded, error) {
 	return done, nil
 }
 
-func (c *client) stop() error {
-	return errors.Join(c.in.Close(), c.cmd.Wait())
+// sending is a contender that carries out a load, slice after slice.
+func (c client) sending(name string, l load) contender {
+	return steady(name, func(_ context.Context, slice time.Duration) (float64, error) {
+		l.For = slice
+		done, err := c.send(l)
+		return float64(done.Answers) / slice.Seconds(), err
+	})
 }

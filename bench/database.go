@@ -22,22 +22,27 @@ type database struct {
 	name      string
 	url       string // as the configuration names it
 	groupGoal float64
-	crowd     crowd
+	crowd     crowd        // nine of ten
+	spared    crowd        // the rest, to whom nothing happens
 	events    atomic.Int64 // ids given to events
 	bareDSN   string
+	storeDSN  string // of the store's own database, for contenders that write there themselves
 	driver    string
 	stop      func()
 }
 
 // openDatabase makes an empty database in home.
 func openDatabase(ctx context.Context, name, home string, users int) (*database, error) {
-	d := &database{name: name, crowd: crowd{users: users}, stop: func() {}}
+	d := &database{name: name, stop: func() {}}
+	d.crowd.users = max(1, users*9/10)
+	d.spared.first, d.spared.users = users-max(1, users/10), max(1, users/10)
 	switch name {
 	case "sqlite":
 		d.url, d.groupGoal, d.driver = "sqlite:"+filepath.Join(home, "curfew.db"), 1.6, "sqlite"
 		// As durable as the store's own: section 3 of https://sqlite.org/pragma.html#pragma_synchronous.
 		q := url.Values{"_txlock": {"immediate"}, "_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)"}}
 		d.bareDSN = "file:" + filepath.Join(home, "bare.db") + "?" + q.Encode()
+		d.storeDSN = "file:" + filepath.Join(home, "curfew.db") + "?" + q.Encode()
 	case "postgres":
 		c, err := pgtest.Start(ctx, "shared_buffers=256MB")
 		if err != nil {
@@ -45,6 +50,7 @@ func openDatabase(ctx context.Context, name, home string, users int) (*database,
 		}
 		d.stop = c.Stop
 		d.url, d.groupGoal, d.driver, d.bareDSN = c.URL("curfew"), 2.5, "postgres", c.URL("postgres")
+		d.storeDSN = d.url
 	default:
 		return nil, fmt.Errorf("no database is called %q: take sqlite, postgres or both", name)
 	}

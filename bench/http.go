@@ -41,16 +41,14 @@ func (b *bench) patchesOwing(ctx context.Context, d *database, owed int) (err er
 		return err
 	}
 	sent := 0
-	patching := contender{name: "SCIM PATCH", open: func(context.Context) (rate, func() error, error) {
-		return func(_ context.Context, slice time.Duration) (float64, error) {
-			// An end of the list is no harm: the second round reactivates, which is decided and committed as well.
-			from := sent % len(requests)
-			l := load{Address: s.address, Requests: slices.Concat(requests[from:], requests[:from]), Clients: 1, For: slice}
-			done, err := c.ask(l)
-			sent += done.Answers
-			return float64(done.Answers) / slice.Seconds(), err
-		}, func() error { return nil }, nil
-	}}
+	patching := steady("SCIM PATCH", func(_ context.Context, slice time.Duration) (float64, error) {
+		// An end of the list is no harm: the second round reactivates, which is decided and committed as well.
+		from := sent % len(requests)
+		l := load{Address: s.address, Requests: slices.Concat(requests[from:], requests[:from]), Clients: 1, For: slice}
+		done, err := c.send(l)
+		sent += done.Answers
+		return float64(done.Answers) / slice.Seconds(), err
+	})
 	rates, err := b.rates(ctx, b.rounds, b.slice, d.bare(1), patching)
 	if err != nil {
 		return err
@@ -74,11 +72,10 @@ func (b *bench) provision(ctx context.Context, d *database, s *server) ([][]byte
 	if _, err := spread(askers, func(int, *atomic.Int64) error {
 		for n := range numbers {
 			var made struct{ ID string }
-			address := fmt.Sprintf("pupil%07d@example.edu", n)
 			if err := s.make(ctx, "/scim/v2/Users", "directory", map[string]any{
 				"schemas":  []string{"urn:ietf:params:scim:schemas:core:2.0:User"},
-				"userName": address, "externalId": fmt.Sprintf("00u%017d", n), "active": true,
-				"emails": []map[string]any{{"value": address, "type": "work", "primary": true}},
+				"userName": address(n), "externalId": fmt.Sprintf("00u%017d", n), "active": true,
+				"emails": []map[string]any{{"value": address(n), "type": "work", "primary": true}},
 			}, &made); err != nil {
 				return err
 			}
@@ -100,7 +97,31 @@ func (b *bench) provision(ctx context.Context, d *database, s *server) ([][]byte
 }
 
 // introspections compares questions about one known session, each under a bearer token, with the least that Fiber can do.
-func (b *bench) introspections(ctx context.Context, d *database) (err error) {
+func (b *bench) introspections(ctx context.Context, d *database) error {
+	return b.beside(ctx, d, func(c client, s *server, bare *baseline) error {
+		var made struct{ ID, Token string }
+		if err := s.make(ctx, "/v1/sessions", "portal", map[string]any{
+			"subject": map[string]string{"format": "email", "email": "asked@example.edu"}, "kind": "mobile", "token": "new",
+		}, &made); err != nil {
+			return err
+		}
+		l := load{Expect: `"active":true`, Clients: askers}
+		l.Requests = [][]byte{s.raw("POST", introspectPath, s.secrets["gateway"], "application/x-www-form-urlencoded", "token="+made.Token)}
+		rates, err := b.rates(ctx, 2*b.rounds+1, b.slice/2,
+			c.sending("Fiber's bare JSON handler", l.to(bare.address)), c.sending("introspections", l.to(s.address)))
+		if err != nil {
+			return err
+		}
+		b.say(verdict{
+			what: d.name + ": cached introspections per second, of those of Fiber's bare JSON handler", ratio: ratio(rates[1], rates[0]), goal: 0.8, atLeast: true,
+			where: b.where(clients(askers)+" in a process of their own", "each with a bearer token", "HTTP"),
+		})
+		return nil
+	})
+}
+
+// beside runs the real program, bare handlers and a client, each a process of its own.
+func (b *bench) beside(ctx context.Context, d *database, measure func(client, *server, *baseline) error) (err error) {
 	c, err := startClient(ctx)
 	if err != nil {
 		return err
@@ -111,33 +132,16 @@ func (b *bench) introspections(ctx context.Context, d *database) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	bare, err := startBaseline(ctx)
+	bare, err := startBaseline(ctx, b.users)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, bare.stop()) }()
-	var made struct{ ID, Token string }
-	if err := s.make(ctx, "/v1/sessions", "portal", map[string]any{
-		"subject": map[string]string{"format": "email", "email": "asked@example.edu"}, "kind": "mobile", "token": "new",
-	}, &made); err != nil {
-		return err
-	}
-	question := s.raw("POST", introspectPath, s.secrets["gateway"], "application/x-www-form-urlencoded", "token="+made.Token)
-	asking := func(name, address string) contender {
-		return contender{name: name, open: func(context.Context) (rate, func() error, error) {
-			return func(_ context.Context, slice time.Duration) (float64, error) {
-				done, err := c.ask(load{Address: address, Requests: [][]byte{question}, Expect: `"active":true`, Clients: askers, For: slice})
-				return float64(done.Answers) / slice.Seconds(), err
-			}, func() error { return nil }, nil
-		}}
-	}
-	rates, err := b.rates(ctx, 2*b.rounds+1, b.slice/2, asking("Fiber's bare JSON handler", bare.address), asking("introspections", s.address))
-	if err != nil {
-		return err
-	}
-	b.say(verdict{
-		what: d.name + ": cached introspections per second, of those of Fiber's bare JSON handler", ratio: ratio(rates[1], rates[0]), goal: 0.8, atLeast: true,
-		where: b.where(clients(askers)+" in a process of their own", "each with a bearer token", "HTTP"),
-	})
-	return nil
+	return measure(c, s, bare)
+}
+
+// to returns the load as it is sent to another server.
+func (l load) to(address string) load {
+	l.Address = address
+	return l
 }

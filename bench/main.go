@@ -34,16 +34,7 @@ type bench struct {
 }
 
 func main() {
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case clientMode:
-			exitOn(serveClient(os.Stdin, os.Stdout))
-			return
-		case baselineMode:
-			exitOn(serveBaseline(os.Stdin, os.Stdout))
-			return
-		}
-	}
+	serveMode()
 	b := bench{out: os.Stdout, log: os.Stderr}
 	flag.IntVar(&b.users, "users", 200_000, "people in the tables")
 	flag.IntVar(&b.sessions, "sessions", 1_000_000, "sessions in the tables")
@@ -53,7 +44,7 @@ func main() {
 	flag.DurationVar(&b.slice, "slice", time.Second, "how long a slice takes")
 	flag.IntVar(&b.resources, "resources", 4000, "people whom the directory provisions over SCIM, at most all")
 	databases := flag.String("databases", "sqlite,postgres", "which databases")
-	only := flag.String("only", "", "what to measure, of live, deactivation, groups, scim, introspection, everyone; all when empty")
+	only := flag.String("only", "", "what to measure, of live, deactivation, groups, scim, introspection, check, import, audit, everyone; all when empty")
 	flag.Parse()
 	b.only = strings.FieldsFunc(*only, func(r rune) bool { return r == ',' })
 	b.databases = strings.Split(*databases, ",")
@@ -85,9 +76,11 @@ func (b *bench) run(ctx context.Context) (err error) {
 		b.progress("%s is in memory: commits there cost nothing, and the ratios are of no use; set TMPDIR to a disk", dir)
 	}
 	if b.wants("live") {
-		b.live()
+		if err := b.live(ctx); err != nil {
+			return fmt.Errorf("live: %w", err)
+		}
 	}
-	if b.wants("scim") || b.wants("introspection") {
+	if slices.ContainsFunc([]string{"scim", "introspection", "check", "import", "pages"}, b.wants) {
 		if err := b.build(ctx); err != nil {
 			return err
 		}
@@ -108,6 +101,9 @@ func (b *bench) measurements() []measurement {
 		{"groups", b.grouped},
 		{"scim", b.patches},
 		{"introspection", b.introspections},
+		{"check", b.checks},
+		{"import", b.imports},
+		{"audit", b.audits},
 		{"everyone", b.everyone},
 	}
 }

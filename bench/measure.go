@@ -39,6 +39,11 @@ func (b *bench) rates(ctx context.Context, rounds int, slice time.Duration, cont
 	return all, nil
 }
 
+// steady is a contender that needs nothing opened.
+func steady(name string, work rate) contender {
+	return contender{name: name, open: func(context.Context) (rate, func() error, error) { return work, func() error { return nil }, nil }}
+}
+
 func (c contender) slice(ctx context.Context, slice time.Duration) (perSecond float64, err error) {
 	work, closing, err := c.open(ctx)
 	if err != nil {
@@ -95,8 +100,12 @@ func ratio(a, b []float64) float64 {
 	for i := range a {
 		each[i] = a[i] / b[i]
 	}
-	slices.Sort(each)
-	return (each[(len(each)-1)/2] + each[len(each)/2]) / 2
+	return median(each)
+}
+
+func median(of []float64) float64 {
+	sorted := slices.Sorted(slices.Values(of))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
 // verdict is one line of the report: what was compared, how it came out and under which conditions.

@@ -18,23 +18,26 @@ var directory = revoke.Source{Name: "okta", Org: org, Type: "okta", Authority: "
 // person is the n-th of the people in the tables, known by four identifiers.
 func person(n int) revoke.Subject {
 	var s revoke.Subject
-	address := fmt.Sprintf("pupil%07d@example.edu", n)
 	s.Add("okta", fmt.Sprintf("00u%017d", n))
 	s.Add(revoke.NamespaceExternalID, fmt.Sprintf("school-%d", n))
-	s.Add(revoke.NamespaceUserName, address)
-	s.Add(revoke.NamespaceEmail, address)
+	s.Add(revoke.NamespaceUserName, address(n))
+	s.Add(revoke.NamespaceEmail, address(n))
 	return s
 }
 
-// crowd walks through the people in an order that has nothing to do with that of the tables.
+// address is the n-th person's user name and e-mail address.
+func address(n int) string { return fmt.Sprintf("pupil%07d@example.edu", n) }
+
+// crowd walks through people in an order that has nothing to do with that of the tables.
 type crowd struct {
+	first int // of them
 	users int
 	next  atomic.Int64
 }
 
 const stride = 104_729 // a prime, so that no number of people below it has a shorter round
 
-func (c *crowd) pick() int { return int(c.next.Add(1) * stride % int64(c.users)) }
+func (c *crowd) pick() int { return c.first + int(c.next.Add(1)*stride%int64(c.users)) }
 
 // deactivation is what a directory says of the n-th person, as large as Okta writes it.
 func deactivation(n int) revoke.Event {

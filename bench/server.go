@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -24,10 +25,15 @@ import (
 // build builds the product as it ships.
 func (b *bench) build(ctx context.Context) error {
 	b.progress("building curfew")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", b.binary(), "curfew/cmd/curfew") // #nosec G204 -- our own program
+	return goBuild(ctx, b.binary(), "curfew/cmd/curfew")
+}
+
+// goBuild builds a program as it ships, but for what the flags say.
+func goBuild(ctx context.Context, to, program string, flags ...string) error {
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", to}, flags, []string{program})...) // #nosec G204 -- our own program
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build curfew: %w\n%s", err, out)
+		return fmt.Errorf("build %s: %w\n%s", program, err, out)
 	}
 	return nil
 }
@@ -58,7 +64,7 @@ func (b *bench) start(ctx context.Context, d *database, targets int) (_ *server,
 			w.WriteHeader(http.StatusNoContent)
 		})),
 	}
-	for _, name := range []string{"directory", "portal", "gateway"} {
+	for _, name := range []string{"directory", "portal", "gateway", "ops"} {
 		s.secrets[name] = rand.Text()
 	}
 	var cfg strings.Builder
@@ -66,6 +72,7 @@ func (b *bench) start(ctx context.Context, d *database, targets int) (_ *server,
 	fmt.Fprintf(&cfg, "  - {name: directory, scopes: [scim], authority: okta, ids: okta, secret: %q}\n", s.secrets["directory"])
 	fmt.Fprintf(&cfg, "  - {name: portal, scopes: [sessions], app: portal, secret: %q}\n", s.secrets["portal"])
 	fmt.Fprintf(&cfg, "  - {name: gateway, scopes: [check], app: \"*\", secret: %q}\n", s.secrets["gateway"])
+	fmt.Fprintf(&cfg, "  - {name: ops, scopes: [admin], secret: %q}\n", s.secrets["ops"])
 	if targets > 0 {
 		cfg.WriteString("targets:\n")
 	}

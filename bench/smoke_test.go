@@ -10,16 +10,7 @@ import (
 
 // TestMain lets the test binary be the processes that a run starts of itself.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case clientMode:
-			exitOn(serveClient(os.Stdin, os.Stdout))
-			os.Exit(0)
-		case baselineMode:
-			exitOn(serveBaseline(os.Stdin, os.Stdout))
-			os.Exit(0)
-		}
-	}
+	serveMode()
 	os.Exit(m.Run())
 }
 
@@ -35,10 +26,10 @@ func TestEveryLineIsMeasured(t *testing.T) {
 		t.Fatalf("run: %v\n%s%s", err, &log, &out)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 1+2*6 {
-		t.Errorf("a run on both databases prints %d lines, want 13:\n%s", len(lines), &out)
+	if len(lines) != 2+2*9 {
+		t.Errorf("a run on both databases prints %d lines, want 20:\n%s", len(lines), &out)
 	}
-	for _, line := range lines[1:] {
+	for _, line := range lines[2:] {
 		if !strings.Contains(line, "2,000 users, 4,000 sessions") || !strings.Contains(line, "client") || !strings.Contains(line, "goal: at ") {
 			t.Errorf("a line does not state its conditions: %s", line)
 		}
