@@ -36,5 +36,5 @@ nightly: test ## test, then what takes longer or needs a network
 	$(MAKE) fuzz FUZZTIME=2m
 	$(MAKE) vuln
 
-setup: ## installs what the tests need beside Go: a C compiler, PostgreSQL, nginx, Caddy
+setup: ## installs what the tests need beside Go: a C compiler, PostgreSQL, nginx, Caddy, curl
 	@.ci/setup
