@@ -51,6 +51,9 @@ func (d *decision) lift(sig Signal, rule Rule, user ID) {
 			key := BlockKey{User: member, Authority: authority, Class: rule.Class}
 			d.write(Effects{Blocks: []Block{{BlockKey: key, LiftedAt: at}}})
 		}
+		if rule.Class == ClassPlain {
+			d.outrun(user, at)
+		}
 		stood = stood && !d.f.blockedBy(user, authority, classes...)
 	}
 	if !stood {

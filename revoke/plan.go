@@ -96,7 +96,24 @@ func (d *decision) carry(p Plan, sig Signal, rule Rule) {
 
 // takeBack lifts the block of a plan that was changed after its day.
 func (d *decision) takeBack(sig Signal, user ID) {
-	var lifted []Block
+	sig.Kind = Reactivated
+	if sig.Reason == "" {
+		sig.Reason = "the announcement was changed"
+	}
+	d.liftOnly(sig, user, d.planBlocks(user))
+}
+
+// outrun lets a lift at an instant end the block of a plan whose day it is past, although the block is stamped later: it began
+// on the day that the plan had before it was moved.
+func (d *decision) outrun(user ID, at Instant) {
+	if plan, ok := d.f.planOf(user, d.in.source.Authority); !ok || plan.EffectiveAt >= at {
+		return
+	}
+	d.write(Effects{Blocks: d.planBlocks(user)})
+}
+
+// planBlocks returns the lifts of those blocks of the authority's plans that no lift of their own is past.
+func (d *decision) planBlocks(user ID) (lifted []Block) {
 	for _, member := range d.f.members(user) {
 		for _, b := range d.f.blocks[member] {
 			if b.Authority == d.in.source.Authority && b.Class == ClassPlan && b.LiftedAt <= b.BlockedAt {
@@ -104,11 +121,7 @@ func (d *decision) takeBack(sig Signal, user ID) {
 			}
 		}
 	}
-	sig.Kind = Reactivated
-	if sig.Reason == "" {
-		sig.Reason = "the announcement was changed"
-	}
-	d.liftOnly(sig, user, lifted)
+	return lifted
 }
 
 // liftOnly lifts these blocks of a person and no other. Where one of them stood, what was born by now is over: a lift never
