@@ -38,7 +38,7 @@ type tables struct {
 	resources   map[revoke.ID]revoke.Resource
 	plans       map[revoke.PlanKey]revoke.Plan
 	alarms      []revoke.Alarm
-	uses        map[revoke.ID]revoke.Instant
+	uses        map[useKey]revoke.Instant
 	keys        map[keyName]revoke.Key
 	paused      map[string]revoke.Instant
 	changes     []revoke.Change
@@ -60,7 +60,7 @@ func NewMemory() *Memory {
 		devices: map[revoke.ID]revoke.Device{}, sessions: map[revoke.ID]revoke.Session{},
 		revocations: map[revoke.ID]revoke.Revocation{}, deliveries: map[deliveryKey]revoke.Delivery{},
 		resources: map[revoke.ID]revoke.Resource{}, plans: map[revoke.PlanKey]revoke.Plan{},
-		uses: map[revoke.ID]revoke.Instant{}, keys: map[keyName]revoke.Key{}, paused: map[string]revoke.Instant{},
+		uses: map[useKey]revoke.Instant{}, keys: map[keyName]revoke.Key{}, paused: map[string]revoke.Instant{},
 	}}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // used returns a session with its last use.
 func (t *tables) used(s revoke.Session) revoke.Session {
-	s.UsedAt = t.uses[s.ID]
+	s.UsedAt = t.uses[useKey{s.Org, s.ID}]
 	return s
 }
 

@@ -11,6 +11,11 @@ import (
 // keyName is by what an idempotency key is known.
 type keyName struct{ org, source, name string }
 
+type useKey struct {
+	org     string
+	session revoke.ID
+}
+
 // ring clears alarms, then raises others, each joined with the one of its key that stands.
 func (t *tables) ring(cleared []revoke.AlarmKey, raised []revoke.Alarm, at revoke.Instant) {
 	standing := func(key revoke.AlarmKey) *revoke.Alarm {
@@ -66,7 +71,8 @@ func (m *Memory) Told(ctx context.Context, org string, alarm revoke.ID, at revok
 func (m *Memory) Used(ctx context.Context, uses []revoke.Use) error {
 	return m.read(ctx, func(t *tables) {
 		for _, u := range uses {
-			t.uses[u.Session] = max(t.uses[u.Session], u.At)
+			key := useKey{u.Org, u.Session}
+			t.uses[key] = max(t.uses[key], u.At)
 		}
 	})
 }
@@ -129,6 +135,9 @@ func (m *Memory) Paused(ctx context.Context) (out map[string]revoke.Instant, err
 
 // Halt keeps open deliveries back, lets them go on or drops them.
 func (m *Memory) Halt(ctx context.Context, q revoke.DeliveryQuery, halt revoke.Halt, _ revoke.Instant, audit revoke.AuditEntry) (n int, err error) {
+	if halt != revoke.HaltNone && halt != revoke.HaltWait && halt != revoke.HaltDrop {
+		return 0, revoke.Invalid{Field: "halt", Problem: "is no order about deliveries", Fix: "pause them, drop them or let them go on"}
+	}
 	err = m.read(ctx, func(t *tables) {
 		for key, d := range t.deliveries {
 			open := d.State == revoke.DeliveryDue || d.State == revoke.DeliveryClaimed

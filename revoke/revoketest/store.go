@@ -26,7 +26,8 @@ type Journal interface {
 func RunStore(t *testing.T, open func(t *testing.T) revoke.Store) {
 	t.Helper()
 	for _, group := range []map[string]func(*bench){
-		effectsContract(), decideContract(), concurrencyContract(), sessionsContract(), peopleContract(), resourcesContract(), queueContract(), twinContract(),
+		effectsContract(), decideContract(), concurrencyContract(), sessionsContract(), peopleContract(), resourcesContract(), queueContract(), ledgerContract(), notesContract(), haltContract(),
+		twinContract(),
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
@@ -123,6 +124,7 @@ var loose = []cmp.Option{
 	cmp.AllowUnexported(revoke.Facts{}),
 	cmpopts.SortSlices(func(a, b revoke.Identifier) bool { return a.Namespace+"\n"+a.Value < b.Namespace+"\n"+b.Value }),
 	cmpopts.SortSlices(func(a, b revoke.Block) bool { return a.Authority+string(a.Class) < b.Authority+string(b.Class) }),
+	cmpopts.SortSlices(func(a, b revoke.Plan) bool { return a.Authority < b.Authority }),
 	cmpopts.SortSlices(func(a, b revoke.Cutoff) bool {
 		return strings.Compare(string(a.Kind)+a.Key+a.Device.String(), string(b.Kind)+b.Key+b.Device.String()) < 0
 	}),

@@ -29,6 +29,7 @@ func agreesWithMemory(b *bench) {
 		t.Repeat(map[string]func(*rapid.T){
 			"write": w.writeSome, "write more": w.writeSome, "write on": w.writeSome,
 			"facts": w.sameFacts, "people": w.samePeople, "lists": w.sameLists, "claim": w.sameClaims, "retry": w.sameRetry,
+			"ledger": w.sameLedger, "orders": w.sameOrders, "notes": w.sameNotes,
 		})
 	})
 }
@@ -46,6 +47,7 @@ type twins struct {
 	revocations      []revoke.ID
 	ids              []revoke.Identifier
 	device           revoke.Device
+	events           []revoke.Event
 }
 
 func (w *twins) begin() {
@@ -90,9 +92,9 @@ func (w *twins) writeSome(t *rapid.T) {
 		w.n++
 		user := drawn(t, "user", w.users)
 		one := revoke.Effects{}
-		switch rapid.IntRange(0, 9).Draw(t, "sort") {
+		switch rapid.IntRange(0, 11).Draw(t, "sort") {
 		case 0:
-			one.Users = []revoke.User{{ID: user, Org: w.org, CreatedAt: 1, LiftedOver: small(t, "lifted over"), SparedAt: small(t, "spared")}}
+			one.Users = []revoke.User{{ID: user, Org: w.org, CreatedAt: 1, LiftedOver: small(t, "lifted over"), SparedAt: small(t, "spared"), UnsparedAt: small(t, "unspared")}}
 		case 1:
 			id := drawn(t, "identifier", w.ids)
 			from := 10*small(t, "from") + revoke.Instant(slices.Index(w.users, user)+1)
@@ -122,7 +124,7 @@ func (w *twins) writeSome(t *rapid.T) {
 			at := 1 + small(t, "ended")
 			one.Ends = []revoke.End{{Session: drawn(t, "session", w.sessions).ID, At: at, Revocation: w.id("revocation", int(at))}}
 		case 7:
-			one.Events = []revoke.Event{{ID: w.id("event", 100+w.n), Org: w.org, Source: "okta", Authority: "okta", SenderID: fmt.Sprintf("evt-%d", w.n), ReceivedAt: 5, State: revoke.EventIgnored, Decided: revoke.Decided{User: user}}}
+			one.Events = []revoke.Event{w.newEvent(t, user)}
 		case 8:
 			one.Resources = []revoke.Resource{w.newResource(t, user)}
 		case 9:
@@ -133,6 +135,12 @@ func (w *twins) writeSome(t *rapid.T) {
 				Revocation: r.ID, Target: w.org + "/canvas", Org: w.org, User: r.Scope.User, Ord: revoke.Instant(w.n), State: revoke.DeliveryDue,
 				Priority: drawn(t, "priority", []revoke.Priority{revoke.PrioritySingle, revoke.PriorityMass}), DueAt: 1 + small(t, "due"), FirstAt: 1,
 			}}
+		case 10:
+			one.Plans = []revoke.Plan{{
+				PlanKey: revoke.PlanKey{User: user, Authority: drawn(t, "authority", []string{"okta", "hr"})}, SaidAt: small(t, "said"), EffectiveAt: small(t, "effective"), CarriedAt: small(t, "carried") / 5,
+			}}
+		case 11:
+			w.alarm(t, &one)
 		}
 		e = revoke.Merge(e, one)
 	}
