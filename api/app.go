@@ -38,12 +38,19 @@ type Service interface {
 	Ask(ctx context.Context, ref revoke.SessionRef) (revoke.Answer, error)
 	Judge(ctx context.Context, session *revoke.Session) (revoke.Verdict, error)
 	Members(user revoke.ID) ([]revoke.ID, error)
+	Clear(ctx context.Context, actor revoke.Actor, key revoke.AlarmKey) error
+	Event(ctx context.Context, org string, id revoke.ID) (revoke.Event, error)
+	Replay(ctx context.Context, actor revoke.Actor, src revoke.Source, prior revoke.Event, signals []revoke.Signal, dry bool) (revoke.Outcome, error)
+	Retire(ctx context.Context, actor revoke.Actor, org, authority, to, reason string) (int, error)
 	Ready() error
 }
 
-// Store is what the doors read, and the one thing they change beside the core: when a delivery is tried again.
+// Store is what the doors read, and what they change beside the core: whether and when deliveries are made, and which requests
+// were answered already.
 type Store interface {
 	revoke.Reader
+	revoke.Ledger
+	revoke.Notes
 	Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant) (int, error)
 }
 
@@ -61,18 +68,22 @@ type Config struct {
 	Service        Service
 	Store          Store
 	Tokens         []Token
-	SCIM           http.Handler            // below /scim; it finds its source in the context; nil: not there
-	Hooks          http.Handler            // below /hooks; nil: not there
-	HookBody       func(path string) int64 // how large a body may be that comes to a path below /hooks; nil: 1 MiB
-	Metrics        http.Handler            // at /metrics; nil: not there
-	MetricsOpen    bool                    // /metrics asks nobody for a token
-	Cookie         string                  // in which forward-auth finds the session token; "session" when empty
-	TrustedProxies []netip.Prefix          // whose X-Forwarded-For is believed
-	Logout         Logout                  // "session" when empty
-	Approvals      int                     // 2: an order for many waits for a second person, and none can sign in yet
-	TLS            *tls.Config             // nil: plain HTTP, a proxy or loopback carries TLS
-	ReadTimeout    time.Duration           // for a whole request; 10 s when zero
-	Retried        func()                  // told when deliveries were made due again; may be nil
+	SCIM           http.Handler                         // below /scim; it finds its source in the context; nil: not there
+	Hooks          http.Handler                         // below /hooks; nil: not there
+	HookBody       func(path string) int64              // how large a body may be that comes to a path below /hooks; nil: 1 MiB
+	Senders        []Sender                             // who sends to /hooks
+	Read           Senders                              // reads what they send; nil: nobody can
+	Systems        []System                             // in which we revoke
+	States         func() map[string]revoke.TargetState // how calls there went last; nil: nobody knows
+	Metrics        http.Handler                         // at /metrics; nil: not there
+	MetricsOpen    bool                                 // /metrics asks nobody for a token
+	Cookie         string                               // in which forward-auth finds the session token; "session" when empty
+	TrustedProxies []netip.Prefix                       // whose X-Forwarded-For is believed
+	Logout         Logout                               // "session" when empty
+	Approvals      int                                  // 2: an order for many waits for a second person, and none can sign in yet
+	TLS            *tls.Config                          // nil: plain HTTP, a proxy or loopback carries TLS
+	ReadTimeout    time.Duration                        // for a whole request; 10 s when zero
+	Retried        func()                               // told when deliveries were made due again; may be nil
 	Clock          revoke.Clock
 	Observer       revoke.Observer // nil looks away
 	Log            *slog.Logger
@@ -193,26 +204,43 @@ func newApp(cfg Config, lasting *lasting) (*App, error) {
 // routes says where everything is. What the contract lists and this version lacks is in unbuilt, so that its scope is
 // judged all the same.
 func (a *App) routes() {
-	a.on(fiber.MethodPost, "/v1/sessions", scopeSessions, a.registerSession)
+	a.postAnew("/v1/sessions", scopeSessions, a.registerSession, a.sessionAgain)
 	a.on(fiber.MethodGet, "/v1/sessions", scopeSessions, a.listSessions)
 	a.on(fiber.MethodGet, "/v1/sessions/:id", scopeSessions, a.oneSession)
 	a.on(fiber.MethodDelete, "/v1/sessions/:id", scopeSessions, a.endSession)
-	a.on(fiber.MethodPost, "/v1/check", scopeSessions|scopeCheck, a.checkTokens)
-	a.on(fiber.MethodPost, "/v1/signals", scopeSessions, a.signal)
-	a.on(fiber.MethodPost, "/v1/revocations", scopeAdmin|scopeRevoke|scopeSessions, a.revocation)
+	a.on(fiber.MethodPost, "/v1/check", scopeSessions|scopeCheck, a.checkTokens) // carried out anew each time, whatever key it has
+	a.post("/v1/signals", scopeSessions, a.signal)
+	a.post("/v1/revocations", scopeAdmin|scopeRevoke|scopeSessions, a.revocation)
 	a.on(fiber.MethodGet, "/v1/revocations/:id", scopeAdmin, a.oneRevocation)
+	a.post("/v1/revocations/:id/pause", scopeAdmin, a.haltRevocation("pause", revoke.HaltWait))
+	a.post("/v1/revocations/:id/resume", scopeAdmin, a.haltRevocation("resume", revoke.HaltNone))
+	a.post("/v1/revocations/:id/stop", scopeAdmin, a.haltRevocation("stop", revoke.HaltDrop))
 	a.on(fiber.MethodGet, "/v1/users", scopeAdmin, a.listUsers)
 	a.on(fiber.MethodGet, "/v1/users/:id", scopeAdmin, a.oneUser)
-	a.on(fiber.MethodPost, "/v1/users/:id/block", scopeAdmin, a.blockUser)
-	a.on(fiber.MethodPost, "/v1/users/:id/lift", scopeAdmin, a.liftUser)
-	a.on(fiber.MethodPost, "/v1/users/:id/split", scopeAdmin, a.splitUser)
+	a.postAnew("/v1/users/:id/block", scopeAdmin, a.blockUser, a.userAgain)
+	a.postAnew("/v1/users/:id/lift", scopeAdmin, a.liftUser, a.userAgain)
+	a.postAnew("/v1/users/:id/split", scopeAdmin, a.splitUser, a.userAgain)
+	a.on(fiber.MethodGet, "/v1/users/:id/timeline", scopeAdmin, a.timeline)
 	a.on(fiber.MethodGet, "/v1/deliveries", scopeAdmin, a.listDeliveries)
 	a.on(fiber.MethodGet, "/v1/deliveries/:id", scopeAdmin, a.oneDelivery)
-	a.on(fiber.MethodPost, "/v1/deliveries/retry", scopeAdmin, a.retryDeliveries)
-	a.on(fiber.MethodPost, "/v1/deliveries/:id/retry", scopeAdmin, a.retryDelivery)
+	a.post("/v1/deliveries/retry", scopeAdmin, a.retryDeliveries)
+	a.post("/v1/deliveries/:id/retry", scopeAdmin, a.retryDelivery)
+	a.post("/v1/deliveries/:id/drop", scopeAdmin, a.dropDelivery)
+	a.on(fiber.MethodGet, "/v1/events", scopeAdmin, a.listEvents)
+	a.on(fiber.MethodGet, "/v1/events/:id", scopeAdmin, a.oneEvent)
+	a.post("/v1/events/:id/replay", scopeAdmin, a.replayEvent)
+	a.on(fiber.MethodGet, "/v1/sources", scopeAdmin, a.listSources)
+	a.post("/v1/sources/:name/retire", scopeAdmin, a.retireSource)
+	a.on(fiber.MethodPost, "/v1/sources/:name/try", scopeAdmin, a.trySource)
+	a.on(fiber.MethodGet, "/v1/targets", scopeAdmin, a.listTargets)
+	a.post("/v1/targets/:name/pause", scopeAdmin, a.pauseTarget("pause"))
+	a.post("/v1/targets/:name/resume", scopeAdmin, a.pauseTarget("resume"))
+	a.on(fiber.MethodPost, "/v1/targets/:name/check", scopeAdmin, a.checkTarget)
+	a.on(fiber.MethodGet, "/v1/alarms", scopeAdmin, a.listAlarms)
+	a.post("/v1/alarms/:id/clear", scopeAdmin, a.clearAlarm)
 	a.on(fiber.MethodGet, "/v1/why", scopeAdmin, a.why)
 	a.on(fiber.MethodPost, introspectPath, scopeSessions|scopeCheck, func(c *fiber.Ctx, t *token) error { return a.introspect(c.Context(), t) })
-	a.on(fiber.MethodPost, "/oauth2/revoke", scopeSessions, a.revokeToken)
+	a.post("/oauth2/revoke", scopeSessions, a.revokeToken)
 	a.rules = append(a.rules, unbuilt()...)
 
 	a.fiber.All("/verify", a.verify)

@@ -66,7 +66,8 @@ func parseScope(name string) (scopes, bool) {
 type token struct {
 	name   string
 	scopes scopes
-	app    string // empty: all apps
+	names  []string // of the scopes, as configured
+	app    string   // empty: all apps
 	hashes [][sha256.Size]byte
 	source revoke.Source // as configured, for handlers that are mounted
 	voice  revoke.Source // as it speaks on the JSON doors: an operator's blocks are the admin's
@@ -80,7 +81,7 @@ func newTokens(configured []Token) ([]token, error) {
 	out := make([]token, 0, len(configured))
 	seen := map[[sha256.Size]byte]string{}
 	for _, c := range configured {
-		t := token{name: c.Name, app: c.App, hashes: c.Hashes, source: c.Source, voice: c.Source, actor: revoke.Actor{Kind: "source", Name: c.Name}}
+		t := token{name: c.Name, names: c.Scopes, app: c.App, hashes: c.Hashes, source: c.Source, voice: c.Source, actor: revoke.Actor{Kind: "source", Name: c.Name}}
 		for _, name := range c.Scopes {
 			s, ok := parseScope(name)
 			if !ok {

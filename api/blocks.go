@@ -34,21 +34,13 @@ func (a *App) blockUser(c *fiber.Ctx, t *token) error {
 	return a.actOnUser(c, t, revoke.Signal{Kind: revoke.SessionsCleared, Block: true, Until: until, Reason: in.Reason})
 }
 
-// lifting is the body of POST /v1/users/{id}/lift.
-type lifting struct {
-	Reason string `json:"reason" validate:"required,max=1000,plain"`
-}
-
 // liftUser takes back every block on a person, whoever set it. What it ended stays dead.
 func (a *App) liftUser(c *fiber.Ctx, t *token) error {
-	var in lifting
-	if err := decode(c, &in); err != nil {
+	why, err := a.readMotive(c)
+	if err != nil {
 		return err
 	}
-	if wrong := a.check(&in); len(wrong) > 0 {
-		return meaningless(wrong...)
-	}
-	return a.actOnUser(c, t, revoke.Signal{Kind: revoke.Reactivated, Reason: in.Reason})
+	return a.actOnUser(c, t, revoke.Signal{Kind: revoke.Reactivated, Reason: why})
 }
 
 // actOnUser orders what sig says for the user of the path, and shows the user as it is then.
@@ -60,8 +52,19 @@ func (a *App) actOnUser(c *fiber.Ctx, t *token, sig revoke.Signal) error {
 		return err
 	}
 	sig.Subject, sig.Command = revoke.Subject{{Namespace: revoke.NamespaceCurfew, Value: id.String()}}, true
-	ev := revoke.Event{Type: string(sig.Kind), Body: bytes.Clone(c.BodyRaw()), Signals: []revoke.Signal{sig}}
+	ev := revoke.Event{Type: string(sig.Kind), SenderID: eventID(c), Body: bytes.Clone(c.BodyRaw()), Signals: []revoke.Signal{sig}}
 	if _, err := a.cfg.Service.Receive(ctx, t.actor, t.voice, ev); err != nil {
+		return err
+	}
+	return a.answerPerson(ctx, c, t, id)
+}
+
+// userAgain shows the user of the path as it is now, to whoever asks again for the answer to an order.
+func (a *App) userAgain(c *fiber.Ctx, t *token, _ string) error {
+	ctx, cancel := asking()
+	defer cancel()
+	id, err := a.userOfPath(ctx, c, t)
+	if err != nil {
 		return err
 	}
 	return a.answerPerson(ctx, c, t, id)

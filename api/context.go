@@ -56,6 +56,11 @@ func (p *patience) end() {
 // committing returns the context of a change: it ends neither with the client nor with the beginning of shutdown, so
 // that what was begun is finished and answered.
 func (a *App) committing(c *fiber.Ctx, t *token) (context.Context, context.CancelFunc) {
+	return a.within(commitTimeout, c, t)
+}
+
+// within is [App.committing] for what may take its time.
+func (a *App) within(timeout time.Duration, c *fiber.Ctx, t *token) (context.Context, context.CancelFunc) {
 	ctx := revoke.WithActor(revoke.WithRequestID(context.Background(), a.requestID(c.Context())), t.actor)
-	return context.WithTimeout(ctx, commitTimeout)
+	return context.WithTimeout(ctx, timeout)
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type deliveryView struct {
 	Target     string               `json:"target"`
 	User       revoke.ID            `json:"user,omitzero"`
 	State      revoke.DeliveryState `json:"state"`
+	Halt       revoke.Halt          `json:"halt,omitempty"` // what becomes of it after the call that is under way
 	DueAt      revoke.Instant       `json:"due_at,omitzero"`
 	FirstAt    revoke.Instant       `json:"first_at,omitzero"`
 	DoneAt     revoke.Instant       `json:"done_at,omitzero"`
@@ -25,12 +27,25 @@ type deliveryView struct {
 	Receipt    *revoke.Receipt      `json:"receipt,omitempty"`
 }
 
-func viewDelivery(d *revoke.Delivery) (deliveryView, error) {
-	return deliveryView{d.Name(), d.Revocation, d.Target, d.User, d.State, d.DueAt, d.FirstAt, d.DoneAt, d.Attempts, d.LastError, d.Receipt}, nil
+// statePaused is how a delivery is shown that waits for its time and for a person's word.
+const statePaused revoke.DeliveryState = "paused"
+
+func viewDelivery(d *revoke.Delivery) deliveryView {
+	view := deliveryView{
+		d.Name(), d.Revocation, d.Target, d.User, d.State, d.Halt, d.DueAt, d.FirstAt, d.DoneAt, d.Attempts, d.LastError, d.Receipt,
+	}
+	switch {
+	case d.State == revoke.DeliveryClaimed:
+	case d.State == revoke.DeliveryDue && d.Halt == revoke.HaltWait:
+		view.State, view.Halt = statePaused, ""
+	default:
+		view.Halt = ""
+	}
+	return view
 }
 
-func deliveryStates() []string {
-	return []string{string(revoke.DeliveryDue), string(revoke.DeliveryClaimed), string(revoke.DeliveryDone), string(revoke.DeliveryParked)}
+func deliveryStates() []revoke.DeliveryState {
+	return []revoke.DeliveryState{revoke.DeliveryDue, revoke.DeliveryClaimed, revoke.DeliveryDone, revoke.DeliveryParked, revoke.DeliveryDropped}
 }
 
 type deliveryCursor struct {
@@ -49,8 +64,8 @@ func (a *App) listDeliveries(c *fiber.Ctx, t *token) error {
 		return err
 	}
 	ask := revoke.DeliveryQuery{Org: t.voice.Org, Target: q["target"], State: revoke.DeliveryState(q["state"]), Limit: limit + 1}
-	if ask.State != "" && !slices.Contains(deliveryStates(), string(ask.State)) {
-		return meaningless(fieldError{"state", "is not one we know: write " + orList(deliveryStates())})
+	if ask.State != "" && !slices.Contains(deliveryStates(), ask.State) {
+		return meaningless(fieldError{"state", "is not one we know: write " + orList(wordsOf(deliveryStates()))})
 	}
 	if ask.User, err = q.id("user"); err != nil {
 		return err
@@ -70,7 +85,7 @@ func (a *App) listDeliveries(c *fiber.Ctx, t *token) error {
 	if err != nil {
 		return fmt.Errorf("list deliveries: %w", err)
 	}
-	return paged(c, rows, limit, viewDelivery, func(d *revoke.Delivery) any { return deliveryCursor{d.Revocation, d.Target} })
+	return paged(c, rows, limit, sure(viewDelivery), func(d *revoke.Delivery) any { return deliveryCursor{d.Revocation, d.Target} })
 }
 
 // retryDelivery makes one delivery due at once.
@@ -87,21 +102,27 @@ func (a *App) retryDelivery(c *fiber.Ctx, t *token) error {
 		return fmt.Errorf("retry delivery: %w", err)
 	}
 	a.retried(n)
+	d, err := a.delivery(ctx, q)
+	switch {
+	case err != nil:
+		return err
+	case n == 0 && (d.State == revoke.DeliveryDone || d.State == revoke.DeliveryDropped):
+		return refused(revoke.ErrConflict, "this delivery is "+string(d.State)+"; there is nothing to retry")
+	}
+	return answer(c, fiber.StatusOK, viewDelivery(&d))
+}
+
+// delivery reads the one that q means.
+func (a *App) delivery(ctx context.Context, q revoke.DeliveryQuery) (revoke.Delivery, error) {
 	q.Limit = 1
 	rows, err := a.cfg.Store.Deliveries(ctx, q)
 	switch {
 	case err != nil:
-		return fmt.Errorf("read delivery: %w", err)
+		return revoke.Delivery{}, fmt.Errorf("read delivery: %w", err)
 	case len(rows) == 0:
-		return errNotFound
-	case n == 0 && rows[0].State == revoke.DeliveryDone:
-		return refused(revoke.ErrConflict, "this delivery is done; there is nothing to retry")
+		return revoke.Delivery{}, errNotFound
 	}
-	view, err := viewDelivery(&rows[0])
-	if err != nil {
-		return err
-	}
-	return answer(c, fiber.StatusOK, view)
+	return rows[0], nil
 }
 
 // selection is the body of POST /v1/deliveries/retry: those that all given members fit.

@@ -45,7 +45,7 @@ func (a *App) importSessions(c *fiber.Ctx, t *token) error {
 		}
 	}
 	b := make([]byte, 0, 96*len(lines))
-	for _, l := range lines {
+	for i, l := range lines {
 		if l.refused == nil {
 			if b, err = a.appendRegistered(ctx, b, l, &done[l.at]); err == nil {
 				continue
@@ -53,15 +53,21 @@ func (a *App) importSessions(c *fiber.Ctx, t *token) error {
 			if l.refused = problemOf(notRegistered(err)); l.refused == nil || l.refused.status >= 500 {
 				return err
 			}
+			lines[i].refused = l.refused
 		}
 		b = appendRefused(b, l)
 	}
+	keepLines(c, lines, done)
+	answerLines(c, b)
+	return nil
+}
+
+func answerLines(c *fiber.Ctx, b []byte) {
 	h := &c.Response().Header
 	h.SetContentType(linesType)
 	h.SetCanonical(cacheControl, noStore)
 	h.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Response().SetBodyRaw(b)
-	return nil
 }
 
 // readLines reads a body line by line, and returns what the core is to record beside them.

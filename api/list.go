@@ -92,6 +92,15 @@ func (q query) id(name string) (revoke.ID, error) {
 	return id, nil
 }
 
+// yes reads a parameter that is true or false; false when there is none.
+func (q query) yes(name string) (bool, error) {
+	text, ok := q[name]
+	if ok && text != "true" && text != "false" {
+		return false, meaningless(fieldError{name, `is neither "true" nor "false": write one of them, or leave it out`})
+	}
+	return text == "true", nil
+}
+
 // page is one page of a list.
 type page[T any] struct {
 	Items []T     `json:"items"`
@@ -118,6 +127,11 @@ func paged[R, T any](c *fiber.Ctx, rows []R, limit int, show func(*R) (T, error)
 		out.Items = append(out.Items, item)
 	}
 	return answer(c, fiber.StatusOK, out)
+}
+
+// sure is a way to show rows that cannot fail.
+func sure[R, T any](show func(*R) T) func(*R) (T, error) {
+	return func(row *R) (T, error) { return show(row), nil }
 }
 
 // answer renders JSON that nobody may keep.

@@ -53,10 +53,12 @@ func (a *App) request(ctx *fasthttp.RequestCtx, r *http.Request, uri *url.URL, s
 }
 
 // pathID returns the id in the path, decoded. serve has refused what cannot be.
-func pathID(c *fiber.Ctx) string {
-	text, err := url.PathUnescape(c.Params("id"))
+func pathID(c *fiber.Ctx) string { return pathText(c, "id") }
+
+func pathText(c *fiber.Ctx, name string) string {
+	text, err := url.PathUnescape(c.Params(name))
 	if err != nil {
-		return c.Params("id")
+		return c.Params(name)
 	}
 	return text
 }

@@ -234,6 +234,7 @@ func (a *App) register(ctx context.Context, c *fiber.Ctx, t *token, r revoke.Reg
 	if err != nil {
 		return err
 	}
+	remember(c, done.Session.ID.String())
 	if !done.Created {
 		return answer(c, fiber.StatusOK, view)
 	}
@@ -250,6 +251,25 @@ func notRegistered(err error) error {
 		}
 	}
 	return err
+}
+
+// sessionAgain shows a session as it is now, to whoever asks again for the answer to its registration. A token that was made is
+// never shown again.
+func (a *App) sessionAgain(c *fiber.Ctx, t *token, id string) error {
+	ctx, cancel := asking()
+	defer cancel()
+	if strings.HasPrefix(id, "[") {
+		return a.importAgain(ctx, c, t, id)
+	}
+	s, err := a.findSession(ctx, t, id, "")
+	if err != nil {
+		return err
+	}
+	view, err := a.viewSession(&s)
+	if err != nil {
+		return err
+	}
+	return answer(c, fiber.StatusCreated, view)
 }
 
 // makeToken makes a session token of 256 random bits.

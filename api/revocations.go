@@ -56,7 +56,7 @@ func (a *App) revocation(c *fiber.Ctx, t *token) error {
 	if err != nil {
 		return err
 	}
-	ev := revoke.Event{Type: string(revoke.SessionsCleared), Body: bytes.Clone(c.BodyRaw()), Signals: signals}
+	ev := revoke.Event{Type: string(revoke.SessionsCleared), SenderID: eventID(c), Body: bytes.Clone(c.BodyRaw()), Signals: signals}
 	var seen *revoke.Outcome
 	everybodys := in.Scope == "device" && t.voice.Devices
 	if in.DryRun || in.Confirm != nil || everybodys {

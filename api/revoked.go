@@ -29,6 +29,7 @@ type revocationView struct {
 	Reason      string                `json:"reason"`
 	Actor       actorView             `json:"actor"`
 	CreatedAt   revoke.Instant        `json:"created_at"`
+	Progress    progress              `json:"progress"`
 	Deliveries  []deliveryDetail      `json:"deliveries"`
 }
 
@@ -89,6 +90,7 @@ func (a *App) viewRevocation(ctx context.Context, org string, id revoke.ID) (*re
 	case revoke.ScopeEveryone, revoke.ScopeUser, revoke.ScopeDevice, revoke.ScopeUserDevice:
 	}
 	for i := range owed {
+		view.Progress.count(&owed[i])
 		detail, err := a.detail(ctx, &owed[i])
 		if err != nil {
 			return nil, err
@@ -99,15 +101,11 @@ func (a *App) viewRevocation(ctx context.Context, org string, id revoke.ID) (*re
 }
 
 func (a *App) detail(ctx context.Context, d *revoke.Delivery) (deliveryDetail, error) {
-	shown, err := viewDelivery(d)
-	if err != nil {
-		return deliveryDetail{}, err
-	}
 	attempts, err := a.cfg.Store.AttemptsOf(ctx, d.Org, d.Revocation, d.Target)
 	if err != nil {
 		return deliveryDetail{}, fmt.Errorf("read the attempts of delivery %s: %w", d.Name(), err)
 	}
-	detail := deliveryDetail{deliveryView: shown, Attempts: []attemptView{}}
+	detail := deliveryDetail{deliveryView: viewDelivery(d), Attempts: []attemptView{}}
 	for _, try := range attempts {
 		detail.Attempts = append(detail.Attempts, attemptView{try.Number, try.At, try.Took.Milliseconds(), try.Error, try.Receipt})
 	}
@@ -125,14 +123,11 @@ func (a *App) oneDelivery(c *fiber.Ctx, t *token) error {
 	}
 	ctx, cancel := asking()
 	defer cancel()
-	rows, err := a.cfg.Store.Deliveries(ctx, revoke.DeliveryQuery{Org: t.voice.Org, Revocation: revocation, Target: target, Limit: 1})
+	d, err := a.delivery(ctx, revoke.DeliveryQuery{Org: t.voice.Org, Revocation: revocation, Target: target})
 	if err != nil {
-		return fmt.Errorf("read delivery: %w", err)
+		return err
 	}
-	if len(rows) == 0 {
-		return errNotFound
-	}
-	detail, err := a.detail(ctx, &rows[0])
+	detail, err := a.detail(ctx, &d)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func TestOneRevocationTellsItsStory(t *testing.T) {
 	for _, id := range []string{"019aaf3c-5b40-7000-8000-000000000000", "x", "%00", "019aaf3c-5b40-7000-8000-00000000000%2F", strings.Repeat("9", 5000)} {
 		b.want("unknown", b.as("ops", "GET", "/v1/revocations/"+id, ""), 404, "not-found")
 	}
-	b.want("a verb that is not built", b.as("ops", "POST", "/v1/revocations/"+order(`"scope": "everyone"`)+"/stop", ""), 404, "not-found")
+	b.want("a verb that is not built", b.as("ops", "POST", "/v1/revocations/"+order(`"scope": "everyone"`)+"/undo", ""), 404, "not-found")
 	for _, token := range []string{"portal", "soc", "gateway", "edge"} {
 		b.want(token, b.as(token, "GET", "/v1/revocations/x", ""), 403, "scope")
 		b.want(token, b.as(token, "GET", "/v1/deliveries/x", ""), 403, "scope")

@@ -25,6 +25,7 @@ type sessionView struct {
 	AuthTime     revoke.Instant `json:"auth_time,omitzero"`
 	ExpiresAt    revoke.Instant `json:"expires_at"`
 	RegisteredAt revoke.Instant `json:"registered_at"`
+	LastUsed     revoke.Instant `json:"last_used,omitzero"` // as far as it is stored
 	Live         bool           `json:"live"`
 	Because      *because       `json:"because,omitempty"`
 	Token        string         `json:"token,omitempty"` // once, when it was made here
@@ -64,14 +65,19 @@ func (a *App) viewSession(s *revoke.Session) (*sessionView, error) {
 		return nil, fmt.Errorf("judge session %s: %w", s.ID, err)
 	}
 	view := &sessionView{
-		ID: s.Name(), CurfewID: s.ID, App: s.App, Kind: s.Kind, User: s.User, SID: s.SID, IP: s.Facts.IP, UserAgent: s.Facts.UserAgent,
-		IssuedAt: s.IssuedAt, AuthTime: s.AuthTime, ExpiresAt: s.ExpiresAt, RegisteredAt: s.RegisteredAt,
+		ID: s.Name(), CurfewID: s.ID, App: s.App, Kind: s.Kind, User: s.User, Device: viewDevice(s), SID: s.SID, IP: s.Facts.IP, UserAgent: s.Facts.UserAgent,
+		IssuedAt: s.IssuedAt, AuthTime: s.AuthTime, ExpiresAt: s.ExpiresAt, RegisteredAt: s.RegisteredAt, LastUsed: s.UsedAt,
 		Live: verdict.Live, Because: becauseOf(verdict),
 	}
-	if !s.Device.IsZero() {
-		view.Device = &deviceView{s.Facts.DeviceID, s.Facts.DeviceName, s.Facts.Platform}
-	}
 	return view, nil
+}
+
+// viewDevice shows the device that a session was registered on; nil where none was named.
+func viewDevice(s *revoke.Session) *deviceView {
+	if s.Device.IsZero() {
+		return nil
+	}
+	return &deviceView{s.Facts.DeviceID, s.Facts.DeviceName, s.Facts.Platform}
 }
 
 type sessionCursor struct {

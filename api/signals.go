@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -29,10 +30,33 @@ func (a *App) signal(c *fiber.Ctx, t *token) error {
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	wrong := a.check(&in)
+	sig, wrong := a.readNews(&in, t)
+	if len(wrong) > 0 {
+		return meaningless(wrong...)
+	}
+	ctx, cancel := a.committing(c, t)
+	defer cancel()
+	if in.Session != "" {
+		ref, err := a.sessionRef(ctx, t, in.Session, "")
+		if err != nil {
+			return err
+		}
+		sig.Session = ref
+	}
+	ev := revoke.Event{SenderID: cmp.Or(in.senderID(), eventID(c)), Type: in.Signal, OccurredAt: sig.OccurredAt, Body: bytes.Clone(c.BodyRaw()), Signals: []revoke.Signal{sig}}
+	out, err := a.cfg.Service.Receive(ctx, t.actor, t.voice, ev)
+	if err != nil {
+		return err
+	}
+	return answer(c, fiber.StatusCreated, viewOutcome(c, &out[0]))
+}
+
+// readNews makes a signal of news, but for the session that it may name.
+func (a *App) readNews(in *news, t *token) (revoke.Signal, []fieldError) {
+	wrong := a.check(in)
 	kind := revoke.SignalKind(in.Signal)
 	if in.Signal != "" && !slices.Contains(revoke.SignalKinds(), kind) {
-		wrong = append(wrong, fieldError{"signal", "is not one we know: write " + orList(signalNames())})
+		wrong = append(wrong, fieldError{"signal", "is not one we know: write " + orList(wordsOf(revoke.SignalKinds()))})
 	}
 	sig := revoke.Signal{Kind: kind, OccurredAt: instant(in.OccurredAt), Reason: in.Reason}
 	if len(in.Subject) > 0 {
@@ -47,27 +71,10 @@ func (a *App) signal(c *fiber.Ctx, t *token) error {
 	if len(in.Subject) == 0 && in.Session == "" && (in.Device == nil || !t.voice.Devices) {
 		wrong = append(wrong, fieldError{"subject", "is missing: " + exampleOf("subject")})
 	}
-	if len(wrong) > 0 {
-		return meaningless(wrong...)
-	}
-	ctx, cancel := a.committing(c, t)
-	defer cancel()
-	if in.Session != "" {
-		ref, err := a.sessionRef(ctx, t, in.Session, "")
-		if err != nil {
-			return err
-		}
-		sig.Session = ref
-	}
 	if kind == revoke.SessionsCleared && len(sig.Device) == 0 {
 		sig.OnlyApp = t.app // what an application clears is its own
 	}
-	ev := revoke.Event{SenderID: in.senderID(), Type: in.Signal, OccurredAt: sig.OccurredAt, Body: bytes.Clone(c.BodyRaw()), Signals: []revoke.Signal{sig}}
-	out, err := a.cfg.Service.Receive(ctx, t.actor, t.voice, ev)
-	if err != nil {
-		return err
-	}
-	return answer(c, fiber.StatusCreated, viewOutcome(c, &out[0]))
+	return sig, wrong
 }
 
 // senderID is by what the news is known as the same: the sender's id for it, or without one its text and time. With
@@ -82,14 +89,6 @@ func (in *news) senderID() string {
 	}
 	sum := sha256.Sum256(text)
 	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-func signalNames() []string {
-	var names []string
-	for _, k := range revoke.SignalKinds() {
-		names = append(names, string(k))
-	}
-	return names
 }
 
 // outcomeView is what became of an event.

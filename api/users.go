@@ -40,12 +40,24 @@ type personView struct {
 	Devices  []ownedDevice  `json:"devices"`
 	Blocks   []blockView    `json:"blocks"`
 	Cutoffs  []cutoffView   `json:"cutoffs"`
+	Plans    []planView     `json:"plans"`
 }
 
 type ownedDevice struct {
 	Device revoke.ID `json:"device"`
 	deviceView
-	Live int `json:"live"`
+	Live     int            `json:"live"`
+	LastUsed revoke.Instant `json:"last_used,omitzero"` // of the sessions shown, as far as it is stored
+}
+
+// planView is what a source announced about a person.
+type planView struct {
+	User        revoke.ID      `json:"user"`
+	Authority   string         `json:"authority"`
+	SaidAt      revoke.Instant `json:"said_at"`
+	EffectiveAt revoke.Instant `json:"effective_at,omitzero"` // absent when it was withdrawn
+	CarriedAt   revoke.Instant `json:"carried_at,omitzero"`
+	Event       revoke.ID      `json:"event,omitzero"`
 }
 
 type blockView struct {
@@ -175,7 +187,7 @@ func (a *App) answerPerson(ctx context.Context, c *fiber.Ctx, t *token, id revok
 	if own < 0 {
 		return errNotFound
 	}
-	view := personView{Sessions: []*sessionView{}, Devices: []ownedDevice{}, Blocks: []blockView{}, Cutoffs: []cutoffView{}}
+	view := personView{Sessions: []*sessionView{}, Devices: []ownedDevice{}, Blocks: []blockView{}, Cutoffs: []cutoffView{}, Plans: []planView{}}
 	if view.userView, err = a.viewUser(&people[own]); err != nil {
 		return err
 	}
@@ -189,6 +201,9 @@ func (a *App) answerPerson(ctx context.Context, c *fiber.Ctx, t *token, id revok
 		}
 		for _, cut := range p.Cutoffs {
 			view.Cutoffs = append(view.Cutoffs, cutoffView{cut.User, cut.Kind, cut.Key, cut.Device, cut.At, cut.Revocation})
+		}
+		for _, plan := range p.Plans {
+			view.Plans = append(view.Plans, planView{plan.User, plan.Authority, plan.SaidAt, plan.EffectiveAt, plan.CarriedAt, plan.Event})
 		}
 	}
 	sessions, err := a.cfg.Store.SessionsOf(ctx, revoke.SessionQuery{Org: t.voice.Org, Users: members, Limit: defaultLimit + 1})
@@ -226,5 +241,6 @@ func (a *App) addSession(view *personView, s *revoke.Session) error {
 		at = len(view.Devices) - 1
 	}
 	view.Devices[at].Live += live
+	view.Devices[at].LastUsed = max(view.Devices[at].LastUsed, s.UsedAt)
 	return nil
 }

@@ -83,7 +83,7 @@ func exampleOf(member string) string {
 	case "subject":
 		return `name the person, as in {"format": "email", "email": "sally@example.edu"}`
 	case "kind":
-		return "write " + orList(kindNames())
+		return "write " + orList(wordsOf(revoke.Kinds()))
 	case "iat":
 		return "give the token's NumericDate (RFC 7519), in seconds since 1970 such as 1795430000"
 	case "signal":
@@ -116,12 +116,13 @@ func orList(words []string) string {
 	return strings.Join(quoted[:len(quoted)-1], ", ") + " or " + quoted[len(quoted)-1]
 }
 
-func kindNames() []string {
-	var names []string
-	for _, k := range revoke.Kinds() {
-		names = append(names, string(k))
+// wordsOf returns the words of a closed set.
+func wordsOf[W ~string](set []W) []string {
+	words := make([]string, len(set))
+	for i, w := range set {
+		words[i] = string(w)
 	}
-	return names
+	return words
 }
 
 // parseInstant reads RFC 3339. The empty text is no time; a time before 1970 is nobody's.
