@@ -21,6 +21,7 @@ func TestFaults(t *testing.T) {
 	t.Run("F7 PostgreSQL restarts under load", p.postgresRestarts)
 	t.Run("F7 lock lost", p.lockLost)
 	t.Run("F7 commit of unknown outcome", p.unknownCommit)
+	t.Run("F17 order and repetition", func(t *testing.T) { onEach(t, p.anyOrder) })
 }
 
 // wantRefused fails the test unless an answer says that nothing was done and when to try again.

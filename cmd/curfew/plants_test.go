@@ -44,26 +44,44 @@ func readPlant(t *testing.T, path string) plant {
 // build builds the program with the bug in it; the source stays as it is.
 func (p plant) build(t *testing.T) program {
 	t.Helper()
-	file, err := filepath.Abs(filepath.Join("../..", p.file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	source, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Count(string(source), p.old) != 1 {
-		t.Fatalf("plant %s: %s does not hold the old text exactly once; plant the bug in the code as it is now", p.name, p.file)
-	}
+	return build(t, overlay(t, map[string]string{p.file: replaced(t, p.file, p.old, p.replacement, 1)}))
+}
+
+// overlay writes files that take the place of the source's own for one build, or are added to it, and returns their list. Names
+// are from the root of the project.
+func overlay(t *testing.T, files map[string]string) string {
+	t.Helper()
 	folder := t.TempDir()
-	planted, overlay := filepath.Join(folder, "planted.go"), filepath.Join(folder, "overlay.json")
-	list, err := json.Marshal(map[string]map[string]string{"Replace": {file: planted}})
-	if err = errors.Join(err,
-		os.WriteFile(planted, []byte(strings.Replace(string(source), p.old, p.replacement, 1)), 0o600),
-		os.WriteFile(overlay, list, 0o600)); err != nil {
+	replace := map[string]string{}
+	for name, text := range files {
+		file, err := filepath.Abs(filepath.Join("../..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		replace[file] = filepath.Join(folder, strings.ReplaceAll(name, "/", "-"))
+		if err := os.WriteFile(replace[file], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := filepath.Join(folder, "overlay.json")
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err = errors.Join(err, os.WriteFile(list, text, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	return build(t, overlay)
+	return list
+}
+
+// replaced returns a file of the project's with a text of it replaced, which must be there exactly so often.
+func replaced(t *testing.T, name, old, replacement string, times int) string {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join("../..", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(string(source), old); got != times {
+		t.Fatalf("%s holds %d times what is to be replaced, want %d: look at the code as it is now:\n%s", name, got, times, old)
+	}
+	return strings.ReplaceAll(string(source), old, replacement)
 }
 
 // checks are those that plants must turn red. Each returns what it noticed; on the true program, TestProgram sees that it
