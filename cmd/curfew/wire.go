@@ -18,11 +18,9 @@ import (
 
 	"curfew/api"
 	"curfew/internal/metrics"
-	"curfew/internal/outbound"
 	"curfew/revoke"
 	"curfew/scim"
 	"curfew/store"
-	"curfew/targets"
 	"curfew/webhooks"
 )
 
@@ -141,7 +139,12 @@ func (s *server) doors(l *Loaded) (api.Config, error) {
 	if err != nil {
 		return api.Config{}, err
 	}
+	systems, err := s.systems(l)
+	if err != nil {
+		return api.Config{}, err
+	}
 	return api.Config{
+		Senders: l.inspected(), Read: trial{hooks, s.store.Clock()}, Systems: systems, States: s.states, PublicURL: s.publicURL,
 		Service: s.service, Store: s.store, Tokens: tokens, SCIM: s.directory, Hooks: hooks,
 		HookBody: hooks.MaxBody, Metrics: s.metrics.Handler(), MetricsOpen: l.Metrics.Open,
 		Cookie: string(l.ForwardAuth.Cookie), TrustedProxies: l.proxies(), Logout: api.Logout(l.Logout), Approvals: l.Approvals, TLS: secure,
@@ -151,20 +154,11 @@ func (s *server) doors(l *Loaded) (api.Config, error) {
 
 // dispatcher is what calls the targets of the settings. It makes no call yet.
 func (s *server) dispatcher(l *Loaded) (*deliveries, error) {
-	calls := outbound.NewMaker(outbound.Config{Version: thisVersion().Version})
-	systems := map[string]revoke.Target{}
-	for name, t := range l.Targets {
-		if t.own == nil {
-			continue // a warning said that this build lacks its type
-		}
-		target, err := t.open(name, targets.Deps{Clients: calls, Clock: s.store.Clock(), Log: s.log})
-		if err != nil {
-			return nil, err
-		}
-		systems[name] = target
+	systems, err := s.open(l)
+	if err != nil {
+		return nil, err
 	}
 	out := &deliveries{owed: make(chan struct{}, 1)}
-	var err error
 	out.Dispatcher, err = revoke.NewDispatcher(revoke.DispatcherConfig{
 		Queue: s.store, Clock: s.store.Clock(), Targets: systems, Owed: out.owed, Raised: s.service.Raised, Observer: s.metrics, Log: s.log,
 	})
