@@ -168,6 +168,48 @@ func TestPlanStandsBesideOtherBlocks(t *testing.T) {
 	o.wantBlocked(false, "an admin lifts all")
 }
 
+// A plan was moved from ten minutes ago to twenty minutes ago. A lift stamped between the two ends it, in whatever order the
+// three are heard; one stamped before both does not.
+func TestLiftBetweenTheDaysOfAMovedPlan(t *testing.T) {
+	t.Parallel()
+	for name, lift := range map[string]time.Duration{"between": 15 * time.Minute, "before both": 25 * time.Minute} {
+		for _, order := range []string{"abl", "alb", "bal", "bla", "lab", "lba"} {
+			o := newOffice(t)
+			start := o.now()
+			ago := func(d time.Duration) revoke.Instant { return start.Add(-d) + 1 }
+			for _, what := range order {
+				sig := revoke.Signal{Kind: revoke.Terminated, Planned: true, OccurredAt: ago(time.Hour), EffectiveAt: ago(10 * time.Minute)}
+				switch what {
+				case 'b':
+					sig.OccurredAt, sig.EffectiveAt = ago(50*time.Minute), ago(20*time.Minute)
+				case 'l':
+					sig = revoke.Signal{Kind: revoke.Reactivated, OccurredAt: ago(lift)}
+				}
+				o.send(hrSource, sig)
+			}
+			o.wantBlocked(name == "before both", fmt.Sprintf("a lift %s, in order %s", name, order))
+		}
+	}
+}
+
+func TestEachAuthoritysPlanIsCarriedOutOnce(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	start := o.now()
+	o.announce(start.Add(time.Hour))
+	o.send(oktaSource, revoke.Signal{Kind: revoke.Terminated, Planned: true, EffectiveAt: start.Add(2 * time.Hour)})
+	for hour, want := range [][]string{nil, {"hr"}, {"hr", "okta"}, {"hr", "okta"}} {
+		o.store.Moving().MoveTo(start.Add(time.Duration(hour) * time.Hour))
+		o.later(0)
+		if got := o.blockers(); !slices.Equal(got, want) {
+			t.Errorf("after %d hours she is blocked by %v, want %v", hour, got, want)
+		}
+	}
+	if got := o.owed()[revoke.RevocationBlock]; got != 2 {
+		t.Errorf("%d blocks are owed, want one for each plan", got)
+	}
+}
+
 // A lift that is stamped after the plan's day was known first: the plan cuts at its day, and keeps nobody out.
 func TestPlanAfterItsLift(t *testing.T) {
 	t.Parallel()
