@@ -86,23 +86,29 @@ func (l *Loaded) adminToken() revoke.Secret {
 
 // refusal is a server's answer that says no (RFC 9457).
 type refusal struct {
-	Status int
+	Status int    `json:"status"`
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
 	Errors []struct {
 		Field  string `json:"field"`
 		Detail string `json:"detail"`
-	} `json:"errors"`
+	} `json:"errors,omitempty"`
 }
 
 func (r refusal) Error() string {
+	return strings.TrimSuffix(fmt.Sprintf("the server answers %d: %s", r.Status, r.words()), ": ")
+}
+
+// words is what the server said, without its status.
+func (r refusal) words() string {
 	var text strings.Builder
-	_, _ = fmt.Fprintf(&text, "the server answers %d", r.Status)
-	for _, part := range []string{r.Title, r.Detail} {
-		if part != "" {
-			text.WriteString(": " + plainText(part))
+	text.WriteString(plainText(r.Title))
+	if r.Detail != "" {
+		if r.Title != "" {
+			text.WriteString(": ")
 		}
+		text.WriteString(plainText(r.Detail))
 	}
 	for _, e := range r.Errors {
 		text.WriteString("\n  " + plainText(e.Field+" "+e.Detail))
@@ -139,29 +145,17 @@ func (r *remote) call(ctx context.Context, method, path string, query url.Values
 		address += "?" + query.Encode()
 	}
 	var content []byte
+	kind := ""
 	if body != nil {
 		var err error
 		if content, err = json.Marshal(body); err != nil {
 			return 0, fmt.Errorf("write the request: %w", err)
 		}
+		kind = "application/json"
 	}
-	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(content))
+	answer, err := r.send(ctx, method, address, kind, content)
 	if err != nil {
-		return 0, fmt.Errorf("write the request: %w", err)
-	}
-	request.Header.Set("Authorization", "Bearer "+r.token.Reveal())
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	answer, err := outbound.Do(r.client, request, longestAnswer)
-	if err != nil {
-		return 0, fmt.Errorf("ask the server at %s: %w; is it running (curfew serve), and is this its address (--server)?", r.base, err)
-	}
-	if answer.Status >= 300 {
-		no := refusal{}
-		_ = json.Unmarshal(answer.Body, &no) // a proxy's page is no problem+json; its status says enough
-		no.Status = answer.Status
-		return answer.Status, exitError{no.code(), no}
+		return answer.Status, err
 	}
 	if out != nil {
 		if err := json.Unmarshal(answer.Body, out); err != nil {
@@ -169,6 +163,29 @@ func (r *remote) call(ctx context.Context, method, path string, query url.Values
 		}
 	}
 	return answer.Status, nil
+}
+
+// send makes one request with content of a kind, none when that is empty.
+func (r *remote) send(ctx context.Context, method, address, kind string, content []byte) (outbound.Answer, error) {
+	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(content))
+	if err != nil {
+		return outbound.Answer{}, fmt.Errorf("write the request: %w", err)
+	}
+	request.Header.Set("Authorization", "Bearer "+r.token.Reveal())
+	if kind != "" {
+		request.Header.Set("Content-Type", kind)
+	}
+	answer, err := outbound.Do(r.client, request, longestAnswer)
+	if err != nil {
+		return outbound.Answer{}, fmt.Errorf("ask the server at %s: %w; is it running (curfew serve), and is this its address (--server)?", r.base, err)
+	}
+	if answer.Status >= 300 {
+		no := refusal{}
+		_ = json.Unmarshal(answer.Body, &no) // a proxy's page is no problem+json; its status says enough
+		no.Status = answer.Status
+		return answer, exitError{no.code(), no}
+	}
+	return answer, nil
 }
 
 // page is one page of a list.

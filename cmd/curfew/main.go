@@ -65,6 +65,7 @@ type shell struct {
 	out, err io.Writer
 	terminal bool // out is one, so that secrets may be shown
 	asking   bool // in is one, so that somebody can answer
+	watched  bool // err is one, so that somebody sees a line change
 	lookup   func(string) (string, bool)
 	config   string
 	json     bool
@@ -74,7 +75,7 @@ type shell struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	code := run(ctx, os.Args[1:], shell{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, terminal: isTerminal(os.Stdout), asking: isTerminal(os.Stdin), lookup: environment(),
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, terminal: isTerminal(os.Stdout), asking: isTerminal(os.Stdin), watched: isTerminal(os.Stderr), lookup: environment(),
 	})
 	stop()
 	os.Exit(code)

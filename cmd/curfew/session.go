@@ -15,6 +15,8 @@ type sessionCommand struct {
 	Show sessionShowCommand `cmd:"" help:"Show one session."`
 	End  sessionEndCommand  `cmd:"" help:"End exactly one session."`
 	Why  sessionWhyCommand  `cmd:"" help:"Say in one sentence why a session is dead, or that it is live."`
+
+	Import sessionImportCommand `cmd:"" help:"Register the sessions of a file."`
 }
 
 type session struct {
