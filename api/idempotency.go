@@ -144,6 +144,7 @@ func (a *App) takeKey(ctx context.Context, c *fiber.Ctx, t *token, name string) 
 			key.Answer = have.Answer
 		}
 		before := have.At
+		key.At = max(now, before+1) // so that of two who take it over one finds it taken
 		if have, taken, err = a.cfg.Store.TakeKey(ctx, key, before); !taken && have.At == before {
 			break // it is not ours to take
 		}

@@ -26,6 +26,7 @@ import (
 //     guarded, oauth, scim or open. An operation's own answers win over it.
 //   - tags, paths and components, as OpenAPI has them; they are laid beside those of the other files, and a name that two
 //     files give is an error. Refer to base.yaml's components by $ref.
+//   - x-always-anew: true on a POST below /v1 or /oauth2 that [App.post] does not add; every other one takes an Idempotency-Key.
 //   - security: [{bearer: [admin]}] names the scopes that let in, each an alternative.
 //
 // A body that is asked for has additionalProperties: false, the bounds of its validate tags, and null beside the type of
@@ -84,6 +85,7 @@ func (t *topic) complete(sets map[string]map[string]any) error {
 	if !ok && len(t.Paths) > 0 {
 		return fmt.Errorf("answers is %q: name one of the sets of base.yaml", t.Answers)
 	}
+	once, takesKeys := sets[t.Answers+" once"]
 	for at, item := range t.Paths {
 		for method, each := range item {
 			op, isOperation := each.(map[string]any)
@@ -95,11 +97,41 @@ func (t *topic) complete(sets map[string]map[string]any) error {
 				return fmt.Errorf("%s %s has no responses", method, at)
 			}
 			all := maps.Clone(common)
+			if _, anew := op[alwaysAnew]; method == "post" && takesKeys && !anew {
+				maps.Copy(all, once)
+				own = keyed(op, own)
+			}
+			delete(op, alwaysAnew)
 			maps.Copy(all, own)
 			op["responses"] = all
 		}
 	}
 	return nil
+}
+
+// alwaysAnew marks a POST that is carried out each time, whatever Idempotency-Key it has.
+const alwaysAnew = "x-always-anew"
+
+// keyed lets an operation take an Idempotency-Key, and its good answers say that they were given before.
+func keyed(op, own map[string]any) map[string]any {
+	parameters, _ := op["parameters"].([]any)
+	op["parameters"] = append(slices.Clone(parameters), map[string]any{"$ref": "#/components/parameters/IdempotencyKey"})
+	own = maps.Clone(own) // several operations may have it from one anchor
+	for status, each := range own {
+		answer, ok := each.(map[string]any)
+		if !ok || !strings.HasPrefix(status, "2") {
+			continue
+		}
+		answer = maps.Clone(answer)
+		headers := map[string]any{}
+		if given, ok := answer["headers"].(map[string]any); ok {
+			maps.Copy(headers, given)
+		}
+		headers["Idempotency-Replayed"] = map[string]any{"$ref": "#/components/headers/IdempotencyReplayed"}
+		answer["headers"] = headers
+		own[status] = answer
+	}
+	return own
 }
 
 // document writes the OpenAPI document of an App: its version and address, and what is mounted there.

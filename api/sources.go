@@ -283,11 +283,14 @@ func (a *App) try(ctx context.Context, src revoke.Source, ev *revoke.Event) (tri
 		Type: ev.Type, SenderID: ev.SenderID, OccurredAt: ev.OccurredAt, State: o.State, Note: ev.Note, Duplicate: o.Duplicate,
 		Signals: []signalView{}, Known: o.Known, User: o.User, Decisions: shown.Revocations, Conflicts: shown.Conflicts,
 	}
-	if !o.Known && !o.Duplicate {
-		view.User = revoke.ID{} // whoever would be remembered is not
-	}
 	if !o.Duplicate {
 		undecided(view.Decisions)
+	}
+	if !o.Known && !o.Duplicate { // whoever would be remembered is not
+		view.User = revoke.ID{}
+		for i := range view.Decisions {
+			view.Decisions[i].User = revoke.ID{}
+		}
 	}
 	for i := range ev.Signals {
 		view.Signals = append(view.Signals, viewSignal(&ev.Signals[i]))
