@@ -47,10 +47,11 @@ func (a *App) checkTokens(c *fiber.Ctx, t *token) error {
 	if err := asJSON(&c.Request().Header); err != nil {
 		return err
 	}
-	questions, ok := scanQuestions(c.BodyRaw(), t)
+	body := c.Request().Body() // Fiber would copy it once more
+	questions, ok := scanQuestions(body, t)
 	if !ok {
 		var err error
-		if questions, err = a.readQuestions(c.BodyRaw(), t); err != nil {
+		if questions, err = a.readQuestions(body, t); err != nil {
 			return err
 		}
 	}
@@ -138,7 +139,13 @@ func (s *scanner) question(q *revoke.Question, named []revoke.Identifier, ids st
 
 // date reads a NumericDate.
 func (s *scanner) date() revoke.Instant {
-	at, ok := numericDate(s.number())
+	text := s.number()
+	if len(text) == 10 && text[0] != '0' { // whole seconds from 2001 to 2286
+		if at, err := strconv.Atoi(text); err == nil {
+			return revoke.Instant(at) * 1e6
+		}
+	}
+	at, ok := numericDate(text)
 	if !ok {
 		s.fail()
 	}
