@@ -64,3 +64,31 @@ func TestPeopleAreWhatTheLinesSay(t *testing.T) {
 		t.Errorf("person(3): got %s, want one with %s", got, want)
 	}
 }
+
+// BenchmarkLive is the one rule, and beside it what it is measured by.
+func BenchmarkLive(b *testing.B) {
+	now := revoke.InstantOf(time.Now())
+	v, ids := happened(now)
+	sessions := statelessSessions(ids, now)
+	b.Run("thousand", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			for i := range sessions {
+				revoke.Live(&sessions[i], v, now)
+			}
+		}
+	})
+	cutoffs := make(map[revoke.ID]revoke.Instant, len(ids))
+	for _, id := range ids {
+		cutoffs[id] = 1
+	}
+	b.Run("map", func(b *testing.B) {
+		b.ReportAllocs()
+		var newest revoke.Instant
+		for b.Loop() {
+			for i := range sessions {
+				newest = max(newest, cutoffs[sessions[i].User])
+			}
+		}
+	})
+}

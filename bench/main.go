@@ -85,6 +85,9 @@ func (b *bench) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if !slices.ContainsFunc(b.measurements(), func(m measurement) bool { return b.wants(m.name) }) {
+		return nil
+	}
 	for _, name := range b.databases {
 		if err := b.database(ctx, name); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
