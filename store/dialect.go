@@ -9,7 +9,7 @@ import (
 // database is every difference between the two.
 type database interface {
 	// begin starts a transaction that will write, and commit ends one.
-	begin(ctx context.Context, w *writer) error
+	begin(ctx context.Context, w *writer, keep durability) error
 	commit(ctx context.Context, w *writer) error
 	// text turns a statement written for PostgreSQL into the database's own.
 	text(string) string

@@ -31,7 +31,7 @@ func (s *Store) Claim(ctx context.Context, target string, n int, now, until revo
 		return nil, s.failed("end leases that nobody works under", err)
 	}
 	var owed []revoke.Owed
-	err := s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
+	err := s.settle(ctx, lazy, func(ctx context.Context, w *writer) (bool, error) {
 		rows, wrote, err := s.claimLanes(ctx, w, claim{target, n, now, until, lease})
 		if err != nil {
 			return false, err
@@ -249,10 +249,16 @@ func (s *Store) deviceName(ctx context.Context, org string, device revoke.ID) (n
 // freeLeases makes what is under a lease due again. The server's lock has just been taken, so whoever held the lease is gone,
 // and a result that it still reports counts for nothing.
 func (s *Store) freeLeases(ctx context.Context) error {
-	_, err := s.run(ctx, "free the leases of a server that is gone",
-		"UPDATE deliveries SET state = CASE WHEN halt = 'drop' THEN 'dropped' ELSE 'due' END, halt = CASE WHEN halt = 'drop' THEN '' ELSE halt END, "+
-			"lease = '"+zeroID+"', lease_until = 0, ready_at = due_at WHERE (state = 'claimed' OR state = 'due' AND halt = '') AND state = 'claimed'")
-	return err
+	err := s.alone(ctx, func(ctx context.Context, w *writer) (bool, error) {
+		n, err := w.exec(ctx, s.db.text("UPDATE deliveries SET state = CASE WHEN halt = 'drop' THEN 'dropped' ELSE 'due' END, "+
+			"halt = CASE WHEN halt = 'drop' THEN '' ELSE halt END, lease = '"+zeroID+"', lease_until = 0, ready_at = due_at "+
+			"WHERE (state = 'claimed' OR state = 'due' AND halt = '') AND state = 'claimed'"))
+		return n > 0, err
+	})
+	if err != nil {
+		return s.failed("free the leases of a server that is gone", err)
+	}
+	return nil
 }
 
 // outcome is a settlement in the columns of a delivery.
@@ -279,7 +285,7 @@ func (s *Store) Settle(ctx context.Context, owed revoke.Owed, settlement revoke.
 	var b batch
 	b.add(clearedTable, records(settlement.Cleared, func(key revoke.AlarmKey) record { return clearedRecord(key, a.At) }))
 	b.add(alarmsTable, records(revoke.Merge(revoke.Effects{Alarms: settlement.Alarms}).Alarms, alarmRecord))
-	err := s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
+	err := s.settle(ctx, durable, func(ctx context.Context, w *writer) (bool, error) {
 		n, err := s.db.settle(ctx, w, owed, o)
 		if err == nil && n != len(owed.Items) {
 			err = revoke.ErrLeaseLost
@@ -324,7 +330,7 @@ func (s *Store) Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.In
 	text := "UPDATE deliveries SET state = 'due', due_at = " + at + ", ready_at = " + at +
 		", first_at = CASE WHEN state = 'parked' THEN " + at + " ELSE first_at END WHERE " + c.text +
 		" AND (state = 'parked' OR state = 'due' AND due_at > " + at + ") AND halt = ''"
-	return s.run(ctx, "retry deliveries", text, c.args...)
+	return s.run(ctx, durable, "retry deliveries", text, c.args...)
 }
 
 func errorIn(t *table, err error) error { return fmt.Errorf("table %s: %w", t.name, err) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"strings"
 	"testing"
 )
 
@@ -92,7 +93,7 @@ func (c *FaultyConn) Close() error {
 
 func (c *FaultyConn) do(text string, run func() error) error {
 	c.Statements++
-	if text == "BEGIN" || text == "BEGIN IMMEDIATE" {
+	if strings.HasPrefix(text, "BEGIN") {
 		c.Statements, c.Doomed = 0, 0
 	}
 	return c.fault(c, text, run)

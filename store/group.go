@@ -20,12 +20,14 @@ type waiting struct {
 	err    error // the decision's own
 }
 
-// queue holds decisions while the groups before them commit: whatever came in the meantime is the next group, and nobody
-// waits for company.
+// queue holds decisions and chores while the groups before them commit: whatever came in the meantime is the next group, and
+// nobody waits for company.
 type queue struct {
 	sync.Mutex
 	filled  *sync.Cond
 	waiting []*waiting
+	chores  []*chore // that must be durable
+	lazy    []*chore
 	largest int // events in a group
 	closed  bool
 }
@@ -36,26 +38,33 @@ func newQueue(largest int) *queue {
 	return q
 }
 
-func (q *queue) put(w *waiting) bool {
+// put adds something with add, unless the queue is closed.
+func (q *queue) put(add func()) bool {
 	q.Lock()
 	defer q.Unlock()
 	if q.closed {
 		return false
 	}
-	q.waiting = append(q.waiting, w)
-	q.filled.Signal()
+	add()
+	q.filled.Broadcast() // those who decide and those who do chores wait for different things
 	return true
 }
 
-// fill waits until there is something to do. It reports false once the queue is closed and empty.
-func (q *queue) fill() bool {
+// fill waits until some reports that there is something to do. It reports false once the queue is closed and nothing is left.
+func (q *queue) fill(some func(*queue) bool) bool {
 	q.Lock()
 	defer q.Unlock()
-	for len(q.waiting) == 0 && !q.closed {
+	for !some(q) && !q.closed {
 		q.filled.Wait()
 	}
-	return len(q.waiting) > 0
+	return some(q)
 }
+
+func (q *queue) anyDecision() bool { return len(q.waiting) > 0 }
+
+func (q *queue) anyChore() bool { return len(q.chores)+len(q.lazy) > 0 }
+
+func (q *queue) any() bool { return q.anyDecision() || q.anyChore() }
 
 // registrationsPerEvent: what carries no event, such as a registration, is that much smaller.
 const registrationsPerEvent = 4
@@ -67,11 +76,11 @@ func (q *queue) take() []*waiting {
 	var group []*waiting
 	size, n := 0, 0
 	for _, w := range q.waiting {
-		weight := 1
-		if len(w.need.Events) > 0 || q.largest == 1 {
+		weight := max(1, len(w.need.Events)*registrationsPerEvent, len(w.need.Sessions)/2, len(w.need.Identifiers)/4)
+		if q.largest == 1 {
 			weight = registrationsPerEvent
 		}
-		if size += weight; size > q.largest*registrationsPerEvent {
+		if size += weight; size > q.largest*registrationsPerEvent && n > 0 {
 			break
 		}
 		n++
@@ -96,7 +105,7 @@ func (s *Store) Decide(ctx context.Context, need revoke.Need, decide revoke.Deci
 		return err
 	}
 	w := &waiting{need: need, decide: decide, done: make(chan error, 1)}
-	if !s.queue.put(w) {
+	if !s.queue.put(func() { s.queue.waiting = append(s.queue.waiting, w) }) {
 		return fmt.Errorf("decide: %w: the store is closed", revoke.ErrUnavailable)
 	}
 	select {
@@ -110,34 +119,61 @@ func (s *Store) Decide(ctx context.Context, need revoke.Need, decide revoke.Deci
 	}
 }
 
-// decideAll works off the queue until it is closed and empty.
+// decideAll works off the decisions until the queue is closed and has none.
 func (s *Store) decideAll() {
-	for s.queue.fill() {
+	for s.queue.fill((*queue).anyDecision) {
 		w := <-s.deciding
-		if group := s.queue.take(); len(group) > 0 {
-			s.runGroup(w, group)
-		}
+		s.runGroup(w, s.queue.take(), nil)
 		s.deciding <- w
 	}
 }
 
-// runGroup decides and commits a group, each member by itself when the whole fails, and answers everybody.
-func (s *Store) runGroup(w *writer, group []*waiting) {
+// runGroup decides and commits a group, with chores that must be durable too, each member by itself when the whole fails, and
+// answers everybody.
+func (s *Store) runGroup(w *writer, group []*waiting, chores []*chore) {
+	if len(group)+len(chores) == 0 {
+		return
+	}
 	ctx := context.Background() // no caller's end may end it; a silent database is given up by its connection
-	err := s.retrying(ctx, w, func(ctx context.Context) (bool, error) { return s.decideGroup(ctx, w, group) })
+	err := s.retrying(ctx, w, durable, func(ctx context.Context) (wrote bool, err error) {
+		if len(group) > 0 {
+			if wrote, err = s.decideGroup(ctx, w, group); err != nil {
+				return false, err
+			}
+		}
+		for _, c := range chores {
+			did, err := c.do(ctx, w)
+			if err != nil {
+				return false, err
+			}
+			wrote = wrote || did
+		}
+		return wrote, nil
+	})
 	switch {
 	case err == nil:
-		s.decided.Store(true)
+		if len(group) > 0 {
+			s.decided.Store(true)
+		}
 		for _, m := range group {
 			m.done <- m.err
 		}
-	case len(group) > 1 && !errors.Is(err, revoke.ErrUnknownCommit) && !errors.Is(err, revoke.ErrUnavailable) && !s.db.gone(err):
+		for _, c := range chores {
+			c.done <- nil
+		}
+	case len(group)+len(chores) > 1 && !errors.Is(err, revoke.ErrUnknownCommit) && !errors.Is(err, revoke.ErrUnavailable) && !s.db.gone(err):
 		for i := range group {
-			s.runGroup(w, group[i:i+1])
+			s.runGroup(w, group[i:i+1], nil)
+		}
+		for i := range chores {
+			s.runGroup(w, nil, chores[i:i+1])
 		}
 	default:
 		for _, m := range group {
 			m.done <- s.failed("decide", err)
+		}
+		for _, c := range chores {
+			c.done <- err
 		}
 	}
 }

@@ -66,7 +66,7 @@ func (s *Store) Halt(ctx context.Context, q revoke.DeliveryQuery, halt revoke.Ha
 // ordered carries out one statement by a person's order, with its line in the audit log, and returns how many rows it changed.
 // What changes nothing leaves no line.
 func (s *Store) ordered(ctx context.Context, what string, audit revoke.AuditEntry, text string, args ...any) (changed int, err error) {
-	err = s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
+	err = s.settle(ctx, durable, func(ctx context.Context, w *writer) (bool, error) {
 		n, err := w.exec(ctx, s.db.text(text), args...)
 		if changed = int(n); err != nil || n == 0 {
 			return false, err

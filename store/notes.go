@@ -36,7 +36,7 @@ func (s *Store) Used(ctx context.Context, uses []revoke.Use) error {
 	for some := range slices.Chunk(sorted, usesAtOnce) {
 		var b batch
 		b.add(usesTable, records(some, useRecord))
-		err := s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) { return true, s.db.write(ctx, w, b) })
+		err := s.settle(ctx, lazy, func(ctx context.Context, w *writer) (bool, error) { return true, s.db.write(ctx, w, b) })
 		if err != nil {
 			return s.failed(fmt.Sprintf("note the use of %d sessions", len(some)), err)
 		}
@@ -47,7 +47,7 @@ func (s *Store) Used(ctx context.Context, uses []revoke.Use) error {
 // TakeKey writes the key unless one is there that was taken after the instant, which it returns.
 func (s *Store) TakeKey(ctx context.Context, k revoke.Key, after revoke.Instant) (have revoke.Key, taken bool, err error) {
 	hash := hex.EncodeToString(k.Request[:])
-	err = s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
+	err = s.settle(ctx, lazy, func(ctx context.Context, w *writer) (bool, error) {
 		n, err := w.exec(ctx, s.db.text(`INSERT INTO idempotency (org, source, key, request_hash, status, answer, at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (org, source, key) DO UPDATE SET request_hash = excluded.request_hash, status = excluded.status, answer = excluded.answer,
 			at = excluded.at WHERE idempotency.at <= $8`), k.Org, clean(k.Source), clean(k.Name), hash, k.Status, clean(k.Answer), int64(k.At), int64(after))
@@ -75,7 +75,7 @@ func (s *Store) TakeKey(ctx context.Context, k revoke.Key, after revoke.Instant)
 
 // AnswerKey writes the answer beside the key, unless somebody else has taken it since.
 func (s *Store) AnswerKey(ctx context.Context, k revoke.Key) error {
-	_, err := s.run(ctx, "keep the answer to an idempotency key",
+	_, err := s.run(ctx, lazy, "keep the answer to an idempotency key",
 		"UPDATE idempotency SET status = $4, answer = $5 WHERE org = $1 AND source = $2 AND key = $3 AND at = $6",
 		k.Org, clean(k.Source), clean(k.Name), k.Status, clean(k.Answer), int64(k.At))
 	return err
@@ -86,6 +86,6 @@ const keysAtOnce = 2000
 
 // DropKeys forgets keys that were taken before an instant, and says how many.
 func (s *Store) DropKeys(ctx context.Context, before revoke.Instant) (int, error) {
-	return s.run(ctx, "forget idempotency keys", `DELETE FROM idempotency WHERE (org, source, key) IN
+	return s.run(ctx, lazy, "forget idempotency keys", `DELETE FROM idempotency WHERE (org, source, key) IN
 		(SELECT org, source, key FROM idempotency WHERE at < $1 ORDER BY at LIMIT $2)`, int64(before), keysAtOnce)
 }

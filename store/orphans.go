@@ -49,7 +49,7 @@ func (s *Store) endOrphans(ctx context.Context, target string, now revoke.Instan
 	if len(ours) == 0 {
 		return nil
 	}
-	err := s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
+	err := s.settle(ctx, lazy, func(ctx context.Context, w *writer) (bool, error) {
 		for _, o := range ours {
 			text, args := "UPDATE deliveries SET lease_until = $1, ready_at = $1 WHERE target = $2 AND state = 'claimed' AND lease = $3", []any{int64(now), clean(target), idText(o.lease)}
 			if !o.all {

@@ -21,8 +21,12 @@ import (
 // postgresDB is PostgreSQL: several writers that lock what they decide about.
 type postgresDB struct{}
 
-func (postgresDB) begin(ctx context.Context, w *writer) error {
-	_, err := w.conn.ExecContext(ctx, "BEGIN")
+func (postgresDB) begin(ctx context.Context, w *writer, keep durability) error {
+	text := "BEGIN"
+	if keep == lazy { // the log is written in order: the next flush brings what came before it to the disk
+		text = "BEGIN; SET LOCAL synchronous_commit = off"
+	}
+	_, err := w.conn.ExecContext(ctx, text)
 	return err
 }
 

@@ -29,7 +29,18 @@ func sqliteDSN(path string, more ...string) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
-func (sqliteDB) begin(ctx context.Context, w *writer) error {
+func (sqliteDB) begin(ctx context.Context, w *writer, keep durability) error {
+	if unflushed := keep == lazy; unflushed != w.unflushed {
+		level := "FULL"
+		if unflushed {
+			level = "NORMAL" // the log is written in order: the next flush brings what came before it to the disk
+		}
+		// Never prepared: SQLite obeys it when it is compiled (https://sqlite.org/pragma.html).
+		if _, err := w.conn.ExecContext(ctx, "PRAGMA synchronous = "+level); err != nil {
+			return err
+		}
+		w.unflushed = unflushed
+	}
 	_, err := w.exec(ctx, "BEGIN IMMEDIATE")
 	return err
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"path/filepath"
 	"testing"
+
+	"curfew/revoke"
 )
 
 // kill -9 cannot show what a power cut would lose; the setting of every connection can.
@@ -62,4 +64,51 @@ func pragmaOf(ctx context.Context, t *testing.T, conn *sql.Conn, pragma string) 
 		t.Fatalf("PRAGMA %s: %v", pragma, err)
 	}
 	return value
+}
+
+// A claim may be lost with a power cut, since its lease would be given back anyway; the decision after it may not.
+func TestWhatMustBeDurableIsFlushedAfterAClaim(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "curfew.db"), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	level := func(w *writer) (level string) {
+		if err := w.conn.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&level); err != nil {
+			t.Fatal(err)
+		}
+		return level
+	}
+	const normal, full = "1", "2"
+	for i, step := range []struct {
+		keep durability
+		want string
+	}{{durable, full}, {lazy, normal}, {lazy, normal}, {durable, full}, {durable, full}, {lazy, normal}, {durable, full}} {
+		err := s.settle(t.Context(), step.keep, func(_ context.Context, w *writer) (bool, error) {
+			if got := level(w); got != step.want {
+				t.Errorf("step %d: PRAGMA synchronous: got %s, want %s", i, got, step.want)
+			}
+			return false, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if step.keep == durable {
+			continue
+		}
+		err = s.Decide(t.Context(), revoke.Need{Org: "main"}, func(*revoke.Facts) (revoke.Effects, error) { return revoke.Effects{}, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := <-s.deciding
+		if got := level(w); got != full {
+			t.Errorf("after step %d and a decision: PRAGMA synchronous: got %s, want %s", i, got, full)
+		}
+		s.deciding <- w
+	}
 }

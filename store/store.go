@@ -85,8 +85,15 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	for range cap(s.deciding) {
-		s.work.Go(s.decideAll)
+	if s.settling == s.deciding {
+		s.work.Go(s.workAll)
+	} else {
+		for range cap(s.deciding) {
+			s.work.Go(s.decideAll)
+		}
+		for range cap(s.settling) {
+			s.work.Go(s.choreAll)
+		}
 	}
 	s.work.Go(func() { s.keepMark(background) })
 	s.work.Go(func() { s.lock.watch(background) })
@@ -149,36 +156,26 @@ func (s *Store) keepMark(ctx context.Context) {
 			if !s.decided.Swap(false) {
 				continue
 			}
-			if err := s.mark(ctx); err != nil && ctx.Err() == nil {
+			if err := s.settle(ctx, durable, s.mark); err != nil && ctx.Err() == nil {
 				s.log.Warn("the clock's mark could not be stored", "err", err)
 			}
 		}
 	}
 }
 
-func (s *Store) mark(ctx context.Context) error {
-	now := s.clock.Now()
-	if err := s.lock.held(); err != nil {
-		return err
-	}
-	return s.settle(ctx, func(ctx context.Context, w *writer) (bool, error) {
-		_, err := w.exec(ctx, s.db.text("UPDATE meta SET clock_mark = GREATEST(clock_mark, $1) WHERE one = 1"), int64(now))
-		return true, err
-	})
+func (s *Store) mark(ctx context.Context, w *writer) (bool, error) {
+	_, err := w.exec(ctx, s.db.text("UPDATE meta SET clock_mark = GREATEST(clock_mark, $1) WHERE one = 1"), int64(s.clock.Now()))
+	return true, err
 }
 
-// settle runs a transaction of the dispatcher's or our own.
-func (s *Store) settle(ctx context.Context, do func(context.Context, *writer) (bool, error)) error {
+// alone runs a transaction while nobody works off the queue.
+func (s *Store) alone(ctx context.Context, do func(context.Context, *writer) (bool, error)) error {
 	if err := s.lock.held(); err != nil {
 		return err
 	}
-	select {
-	case w := <-s.settling:
-		defer func() { s.settling <- w }()
-		return s.retrying(context.WithoutCancel(ctx), w, func(ctx context.Context) (bool, error) { return do(ctx, w) })
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	w := <-s.settling
+	defer func() { s.settling <- w }()
+	return s.retrying(ctx, w, durable, func(ctx context.Context) (bool, error) { return do(ctx, w) })
 }
 
 // Close carries out what is queued, stores the clock's mark and gives the lock back. It may be called once.
@@ -186,7 +183,7 @@ func (s *Store) Close() error {
 	s.queue.close()
 	s.stop()
 	s.work.Wait()
-	err := errors.Join(s.mark(context.Background()), s.reads.Close())
+	err := errors.Join(s.alone(context.Background(), s.mark), s.reads.Close())
 	w := <-s.deciding
 	err = errors.Join(err, s.db.fold(context.Background(), w))
 	s.deciding <- w

@@ -17,6 +17,7 @@ type writer struct {
 	conn       *sql.Conn
 	statements map[string]*sql.Stmt
 	texts      map[sized]string
+	unflushed  bool // on SQLite: its commits are not flushed
 }
 
 // sized is a statement made for a number of rows.
@@ -46,7 +47,7 @@ func (w *writer) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.conn, w.statements, w.texts = conn, map[string]*sql.Stmt{}, map[sized]string{}
+	w.conn, w.statements, w.texts, w.unflushed = conn, map[string]*sql.Stmt{}, map[sized]string{}, false
 	return nil
 }
 
@@ -126,11 +127,11 @@ func drain(rows *sql.Rows, each func(*sql.Rows) error) error {
 
 // transact runs do inside a transaction on w and commits when do says that it wrote. The error is [revoke.ErrUnknownCommit]
 // when only the database knows whether it committed; on any other nothing was done.
-func (s *Store) transact(ctx context.Context, w *writer, do func(context.Context) (wrote bool, err error)) error {
+func (s *Store) transact(ctx context.Context, w *writer, keep durability, do func(context.Context) (wrote bool, err error)) error {
 	if err := w.open(ctx); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	if err := s.db.begin(ctx, w); err != nil {
+	if err := s.db.begin(ctx, w, keep); err != nil {
 		w.drop()
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -155,9 +156,9 @@ func (s *Store) transact(ctx context.Context, w *writer, do func(context.Context
 }
 
 // retrying runs transact again while the database asks for it.
-func (s *Store) retrying(ctx context.Context, w *writer, do func(context.Context) (bool, error)) error {
+func (s *Store) retrying(ctx context.Context, w *writer, keep durability, do func(context.Context) (bool, error)) error {
 	for try := 1; ; try++ {
-		err := s.transact(ctx, w, do)
+		err := s.transact(ctx, w, keep, do)
 		if err == nil || try == maxTries || !s.db.again(err) || errors.Is(err, revoke.ErrUnknownCommit) || s.db.gone(err) && try > 1 {
 			return err
 		}

@@ -144,8 +144,12 @@ func haltUnderWay(b *bench) {
 		ends revoke.DeliveryState
 		want string
 	}{
-		{revoke.HaltDrop, revoke.DeliveryDone, "done/"}, {revoke.HaltDrop, revoke.DeliveryDue, "dropped/"}, {revoke.HaltDrop, revoke.DeliveryParked, "dropped/"},
-		{revoke.HaltWait, revoke.DeliveryDone, "done/"}, {revoke.HaltWait, revoke.DeliveryDue, "due/pause"}, {revoke.HaltWait, revoke.DeliveryParked, "parked/"},
+		{revoke.HaltDrop, revoke.DeliveryDone, "done/"},
+		{revoke.HaltDrop, revoke.DeliveryDue, "dropped/"},
+		{revoke.HaltDrop, revoke.DeliveryParked, "dropped/"},
+		{revoke.HaltWait, revoke.DeliveryDone, "done/"},
+		{revoke.HaltWait, revoke.DeliveryDue, "due/pause"},
+		{revoke.HaltWait, revoke.DeliveryParked, "parked/"},
 		{revoke.HaltNone, revoke.DeliveryDue, "due/"},
 	} {
 		what := fmt.Sprintf("order %q under way, then %s", c.halt, c.ends)

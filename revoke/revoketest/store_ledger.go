@@ -146,7 +146,8 @@ func heardSources(b *bench) {
 		b.Fatalf("ask what sources sent: %v", err)
 	}
 	b.same("what sources sent", got, []revoke.SourceNews{
-		{Source: "hr", LastAt: 9 * ms}, {Source: "silent"},
+		{Source: "hr", LastAt: 9 * ms},
+		{Source: "silent"},
 		{Source: "okta", LastAt: 6 * ms, Unknown: []revoke.UnknownType{
 			{Type: "login", Count: 2, LastAt: 3 * ms, Sample: newest}, {Type: "alpha", Count: 1, LastAt: 4 * ms, Sample: other}, {Type: "logout", Count: 1, LastAt: 2 * ms, Sample: logout},
 		}},

@@ -111,7 +111,7 @@ func (w *twins) sameNotes(t *rapid.T) {
 		uses = append(uses, revoke.Use{Org: w.org, Session: s.ID, At: 1 + small(t, "used")})
 	}
 	both(w, "uses", func(s revoke.Store) (bool, error) { return true, s.Used(w.ctx, uses) })
-	k := revoke.Key{Org: w.org, Source: "ops", Name: drawn(t, "key", []string{"a", "b"}), Request: [32]byte{byte(w.n)}, At: 1 + small(t, "taken")}
+	k := revoke.Key{Org: w.org, Source: "ops", Name: drawn(t, "key", []string{"a", "b"}), Request: revoke.HashToken(fmt.Sprint(w.n)), At: 1 + small(t, "taken")}
 	after := small(t, "after")
 	type answer struct {
 		Have  revoke.Key
