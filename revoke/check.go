@@ -66,7 +66,7 @@ func (q *Question) judge(org string, who *asked, v *View, now Instant) Verdict {
 		s.ID, s.EndedAt, s.EndedBy = who.session.ID, who.session.EndedAt, who.session.EndedBy
 	}
 	var own [1]*Personal
-	s.Spared = spared(v.people(who.user, &own))
+	s.Spared = spared(v.everybody(who.user, &own))
 	if q.ClientID != "" {
 		scope, _ := (SessionRef{Org: org, App: q.App, ClientID: q.ClientID}).unregistered()
 		if c := v.cutNarrow(scope); c.At != 0 && s.BornAt <= c.At {

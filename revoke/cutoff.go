@@ -53,7 +53,7 @@ func (c Cutoff) Join(other Cutoff) Cutoff {
 }
 
 // covers returns the instant and revocation with which c ends a session born at born, zero when it does not.
-func (c Cutoff) covers(born Instant, spared bool) (Instant, ID) {
+func (c *Cutoff) covers(born Instant, spared bool) (Instant, ID) {
 	if born <= c.At {
 		return c.At, c.Revocation
 	}
@@ -107,31 +107,35 @@ func (b Block) Join(other Block) Block {
 // a row stamped before its own user's LiftedOver is over; a timed one stands until [Service.EndDue] has lifted it, so that
 // nothing is over by the mere passing of time. A source's block does not stand on a break-glass person, which one is by any of
 // the users joined as that person.
-func standing(users []*Personal) (Block, bool) {
+func standing(users []*Personal) *Block {
 	for _, u := range users {
-		for _, b := range u.Blocks {
+		for i := range u.Blocks {
+			b := &u.Blocks[i]
 			if b.BlockedAt != 0 && b.BlockedAt >= u.LiftedOver && b.BlockedAt >= b.LiftedAt &&
 				(b.Authority == AdminAuthority || !spared(users)) && !liftedElsewhere(b, users) {
-				return b, true
+				return b
 			}
 		}
 	}
-	return Block{}, false
+	return nil
 }
 
 func spared(users []*Personal) bool {
 	return slices.ContainsFunc(users, func(p *Personal) bool { return p.SparedAt > p.UnsparedAt })
 }
 
-func liftedElsewhere(b Block, users []*Personal) bool {
+func liftedElsewhere(b *Block, users []*Personal) bool {
 	if b.Authority == AdminAuthority {
 		return false
 	}
-	return slices.ContainsFunc(users, func(u *Personal) bool {
-		return slices.ContainsFunc(u.Blocks, func(other Block) bool {
-			return other.Authority == b.Authority && other.LiftedAt > b.BlockedAt && b.Class.isLiftedBy(other.Class)
-		})
-	})
+	for _, u := range users {
+		for i := range u.Blocks {
+			if other := &u.Blocks[i]; other.LiftedAt > b.BlockedAt && other.Authority == b.Authority && b.Class.isLiftedBy(other.Class) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // lifted are the classes of block that a lift of c is about: what a source announced is lifted as its other blocks are.

@@ -185,7 +185,12 @@ func (f *Facts) personal(user ID) []*Personal {
 }
 
 // blocked returns the block that keeps the person out, if one stands.
-func (f *Facts) blocked(user ID) (Block, bool) { return standing(f.personal(user)) }
+func (f *Facts) blocked(user ID) (Block, bool) {
+	if b := standing(f.personal(user)); b != nil {
+		return *b, true
+	}
+	return Block{}, false
+}
 
 // blockedBy reports whether the authority's own block of the class stands on the person.
 func (f *Facts) blockedBy(user ID, authority string, classes ...Class) bool {
@@ -198,7 +203,7 @@ func (f *Facts) blockedBy(user ID, authority string, classes ...Class) bool {
 			}
 		}
 	}
-	_, ok := standing(people)
+	ok := standing(people) != nil
 	return ok
 }
 

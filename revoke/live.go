@@ -36,16 +36,22 @@ func Live(s *Session, v *View, now Instant) Verdict {
 	if s.EndedAt != 0 {
 		return Verdict{Cause: CauseEnded, Scope: ScopeSession, At: s.EndedAt, Revocation: s.EndedBy}
 	}
-	if end, ok := v.end(s.ID); ok {
-		return Verdict{Cause: CauseEnded, Scope: ScopeSession, At: end.At, Revocation: end.Revocation}
+	if !s.ID.IsZero() { // of a stateless token
+		if end, ok := v.end(s.ID); ok {
+			return Verdict{Cause: CauseEnded, Scope: ScopeSession, At: end.At, Revocation: end.Revocation}
+		}
 	}
 	var own [1]*Personal
-	people := v.people(s.User, &own)
-	if b, ok := standing(people); ok {
-		return Verdict{Cause: CauseBlock, Scope: ScopeUser, Authority: b.Authority, At: b.BlockedAt, Revocation: b.Revocation}
+	people := v.everybody(s.User, &own)
+	if len(people) > 0 {
+		if b := standing(people); b != nil {
+			return Verdict{Cause: CauseBlock, Scope: ScopeUser, Authority: b.Authority, At: b.BlockedAt, Revocation: b.Revocation}
+		}
 	}
-	if scope, at, by := covering(s, people, v); at != 0 {
-		return Verdict{Cause: CauseCutoff, Scope: scope, At: at, Revocation: by}
+	if len(people) > 0 || !s.Device.IsZero() || v.wide.Load() != nil { // about most people nothing is known
+		if scope, at, by := covering(s, people, v); at != 0 {
+			return Verdict{Cause: CauseCutoff, Scope: scope, At: at, Revocation: by}
+		}
 	}
 	if now >= s.ExpiresAt {
 		return Verdict{Cause: CauseExpired, Scope: ScopeSession, At: s.ExpiresAt}
@@ -55,31 +61,36 @@ func Live(s *Session, v *View, now Instant) Verdict {
 
 // covering returns the newest cutoff that covers s: its scope, instant and revocation.
 func covering(s *Session, people []*Personal, v *View) (scope ScopeKind, at Instant, by ID) {
-	take := func(kind ScopeKind, c Cutoff) {
+	take := func(kind ScopeKind, c *Cutoff) {
 		if t, r := c.covers(s.BornAt, s.Spared); t > at {
 			scope, at, by = kind, t, r
 		}
 	}
 	for _, p := range people {
-		for _, c := range p.Cutoffs {
-			if c.reaches(s) {
+		for i := range p.Cutoffs {
+			if c := &p.Cutoffs[i]; c.reaches(s) {
 				take(c.Kind, c)
 			}
 		}
 	}
 	if wide := v.wide.Load(); wide != nil {
-		take(ScopeEveryone, (*wide)[Scope{Org: s.Org, Kind: ScopeEveryone}])
-		take(ScopeKindOf, (*wide)[Scope{Org: s.Org, Kind: ScopeKindOf, Key: string(s.Kind)}])
-		take(ScopeApp, (*wide)[Scope{Org: s.Org, Kind: ScopeApp, Key: s.App}])
+		for _, of := range [...]Scope{
+			{Org: s.Org, Kind: ScopeEveryone}, {Org: s.Org, Kind: ScopeKindOf, Key: string(s.Kind)}, {Org: s.Org, Kind: ScopeApp, Key: s.App},
+		} {
+			if c, ok := (*wide)[of]; ok {
+				take(of.Kind, &c)
+			}
+		}
 	}
 	if !s.Device.IsZero() {
-		take(ScopeDevice, v.cutNarrow(DeviceScope(s.Org, s.Device)))
+		c := v.cutNarrow(DeviceScope(s.Org, s.Device))
+		take(ScopeDevice, &c)
 	}
 	return scope, at, by
 }
 
 // reaches reports whether a personal cutoff is about sessions like s.
-func (c Cutoff) reaches(s *Session) bool {
+func (c *Cutoff) reaches(s *Session) bool {
 	switch c.Kind {
 	case ScopeUser:
 		return true

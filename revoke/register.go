@@ -141,7 +141,7 @@ func (d *decision) register(r Registration) (Registered, error) {
 func (d *decision) born(s *Session, r Registration) error {
 	v := d.f.viewOf(s)
 	var own [1]*Personal
-	people := v.people(s.User, &own)
+	people := v.everybody(s.User, &own)
 	if s.Facts.IssuedSent {
 		s.IssuedAt = min(s.IssuedAt, d.f.Now)
 	} else { // a fresh login is born after every cutoff that covers it, so never dead

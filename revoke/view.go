@@ -21,10 +21,12 @@ type Personal struct {
 }
 
 // View is what Live reads: every cutoff, block and join, and the recent ends of single sessions. It is sparse, since
-// only people something happened to are in it. It is safe for concurrent use: questions take a read lock on one shard,
-// changes come one at a time.
+// only people something happened to are in it. It is safe for concurrent use: questions about people wait for nobody, those
+// about single sessions that ended take a read lock on one shard, changes come one at a time.
 type View struct {
-	writing sync.Mutex // one Apply at a time: people who are joined are rewritten together
+	writing sync.Mutex             // one Apply at a time: people who are joined are rewritten together
+	people  atomic.Pointer[people] // never nil
+	ended   atomic.Int64           // how many ends there are in the shards: most of the time none
 	shards  []viewShard
 	wide    atomic.Pointer[map[Scope]Cutoff] // everyone, kind, app; nil while there is none
 	narrow  struct {                         // devices, and sessions that nobody registered yet
@@ -36,8 +38,45 @@ type View struct {
 
 type viewShard struct {
 	sync.RWMutex
-	people map[ID]*Personal
-	ends   map[ID]recentEnd
+	ends map[ID]recentEnd
+}
+
+// people is a table of users by id that is read without a lock, since a question is asked on every request of every
+// application and a lock costs more than the answer. It has one writer at a time and forgets nobody: a slot that has been
+// taken stays the same user's, so that a reader on its way finds either what was known or what is known now.
+type people struct {
+	slots []atomic.Pointer[Personal] // a power of two, half of them free
+	used  int
+}
+
+func newPeople(slots int) *people { return &people{slots: make([]atomic.Pointer[Personal], slots)} }
+
+// find returns the slot of a user, or the one that it would have.
+func (t *people) find(user ID) (*atomic.Pointer[Personal], *Personal) {
+	for at := binary.BigEndian.Uint64(user[8:]); ; at++ { // the random end of the id: its beginning is time
+		slot := &t.slots[at&uint64(len(t.slots)-1)]
+		if p := slot.Load(); p == nil || p.User == user {
+			return slot, p
+		}
+	}
+}
+
+// with returns the table with a user's row in it, which is another one when this had no room.
+func (t *people) with(p *Personal) *people {
+	slot, have := t.find(p.User)
+	if have == nil {
+		if t.used++; 2*t.used > len(t.slots) {
+			grown := newPeople(2 * len(t.slots))
+			for i := range t.slots {
+				if other := t.slots[i].Load(); other != nil {
+					grown = grown.with(other)
+				}
+			}
+			return grown.with(p)
+		}
+	}
+	slot.Store(p)
+	return t
 }
 
 type recentEnd struct {
@@ -50,8 +89,9 @@ func NewView() *View { return newView(64) }
 
 func newView(shards int) *View {
 	v := &View{shards: make([]viewShard, shards)}
+	v.people.Store(newPeople(64))
 	for i := range v.shards {
-		v.shards[i].people, v.shards[i].ends = map[ID]*Personal{}, map[ID]recentEnd{}
+		v.shards[i].ends = map[ID]recentEnd{}
 	}
 	v.narrow.cutoffs = map[Scope]Cutoff{}
 	return v
@@ -93,7 +133,9 @@ func (v *View) Apply(changes ...Change) {
 		case c.End != nil:
 			s := v.shard(c.End.Session)
 			s.Lock()
+			before := len(s.ends)
 			s.ends[c.End.Session] = recentEnd{*c.End, c.At}
+			v.ended.Add(int64(len(s.ends) - before))
 			s.Unlock()
 		}
 	}
@@ -123,10 +165,7 @@ func (v *View) change(user ID, edit func(*Personal)) {
 }
 
 func (v *View) put(p *Personal) {
-	s := v.shard(p.User)
-	s.Lock()
-	s.people[p.User] = p
-	s.Unlock()
+	v.people.Store(v.people.Load().with(p))
 }
 
 // link walks the joins that stand from user and shows every person on the way the same list of all of them.
@@ -177,16 +216,13 @@ func (v *View) applyCutoff(c Cutoff) {
 }
 
 func (v *View) person(user ID) *Personal {
-	s := v.shard(user)
-	s.RLock()
-	p := s.people[user]
-	s.RUnlock()
+	_, p := v.people.Load().find(user)
 	return p
 }
 
-// people returns everybody whom user is joined with, itself included; nothing when nothing is known against any of them.
+// everybody returns all whom user is joined with, itself included; nothing when nothing is known against any of them.
 // own is room for the common case of one, so that nothing is allocated.
-func (v *View) people(user ID, own *[1]*Personal) []*Personal {
+func (v *View) everybody(user ID, own *[1]*Personal) []*Personal {
 	p := v.person(user)
 	switch {
 	case p == nil:
@@ -222,6 +258,9 @@ func (v *View) cutNarrow(s Scope) Cutoff {
 }
 
 func (v *View) end(session ID) (End, bool) {
+	if v.ended.Load() == 0 {
+		return End{}, false
+	}
 	s := v.shard(session)
 	s.RLock()
 	end, ok := s.ends[session]
@@ -234,7 +273,9 @@ func (v *View) Forget(before Instant) {
 	for i := range v.shards {
 		s := &v.shards[i]
 		s.Lock()
+		ends := len(s.ends)
 		maps.DeleteFunc(s.ends, func(_ ID, end recentEnd) bool { return end.known < before })
+		v.ended.Add(int64(len(s.ends) - ends))
 		s.Unlock()
 	}
 }
