@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -92,12 +91,12 @@ func (c checkCommand) Run(ctx context.Context, sh *shell, flags *settingFlags) e
 }
 
 func (sh *shell) showChecked(loaded *Loaded, reached []checkTarget) error {
-	table := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
+	var rows [][]string
 	for _, s := range loaded.Effective() {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", s.Key, s.Value, s.Origin)
+		rows = append(rows, []string{s.Key, s.Value, s.Origin})
 	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("print settings: %w", err)
+	if err := sh.table(rows...); err != nil {
+		return err
 	}
 	for _, w := range loaded.Warnings {
 		sh.note("%s", sh.red("warning: "+w))

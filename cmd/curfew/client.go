@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -140,20 +141,19 @@ const longestAnswer = 1 << 20
 // call makes one request and decodes the answer into out, which may be nil. It returns the answer's status. What the
 // server refuses is a [refusal] within an exitError.
 func (r *remote) call(ctx context.Context, method, path string, query url.Values, body, out any) (int, error) {
-	address := r.base + path
 	if len(query) > 0 {
-		address += "?" + query.Encode()
+		path += "?" + query.Encode()
 	}
 	var content []byte
-	kind := ""
+	var header http.Header
 	if body != nil {
 		var err error
 		if content, err = json.Marshal(body); err != nil {
 			return 0, fmt.Errorf("write the request: %w", err)
 		}
-		kind = "application/json"
+		header = http.Header{"Content-Type": {"application/json"}}
 	}
-	answer, err := r.send(ctx, method, address, kind, content)
+	answer, err := r.ask(ctx, method, path, header, content)
 	if err != nil {
 		return answer.Status, err
 	}
@@ -165,16 +165,37 @@ func (r *remote) call(ctx context.Context, method, path string, query url.Values
 	return answer.Status, nil
 }
 
-// send makes one request with content of a kind, none when that is empty.
-func (r *remote) send(ctx context.Context, method, address, kind string, content []byte) (outbound.Answer, error) {
-	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(content))
+// order makes a POST of what a person wants and why, and returns the answer.
+func (sh *shell) order(ctx context.Context, path, reason string, more map[string]any) (json.RawMessage, error) {
+	if err := needReason(reason); err != nil {
+		return nil, err
+	}
+	r, err := sh.remote()
+	if err != nil {
+		return nil, err
+	}
+	body := map[string]any{"reason": reason}
+	maps.Copy(body, more)
+	var raw json.RawMessage
+	_, err = r.call(ctx, http.MethodPost, path, nil, body, &raw)
+	return raw, err
+}
+
+func needReason(reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return usage("--reason is empty: say why, for the audit log")
+	}
+	return nil
+}
+
+// ask makes one request as it is.
+func (r *remote) ask(ctx context.Context, method, path string, header http.Header, content []byte) (outbound.Answer, error) {
+	request, err := http.NewRequestWithContext(ctx, method, r.base+path, bytes.NewReader(content))
 	if err != nil {
 		return outbound.Answer{}, fmt.Errorf("write the request: %w", err)
 	}
+	maps.Copy(request.Header, header)
 	request.Header.Set("Authorization", "Bearer "+r.token.Reveal())
-	if kind != "" {
-		request.Header.Set("Content-Type", kind)
-	}
 	answer, err := outbound.Do(r.client, request, longestAnswer)
 	if err != nil {
 		return outbound.Answer{}, fmt.Errorf("ask the server at %s: %w; is it running (curfew serve), and is this its address (--server)?", r.base, err)

@@ -22,6 +22,7 @@ func TestProgram(t *testing.T) {
 	t.Run("commands", func(t *testing.T) { onEach(t, p.commands) })
 	t.Run("orders", func(t *testing.T) { onEach(t, p.orders) })
 	t.Run("blocks", func(t *testing.T) { onEach(t, p.blocks) })
+	t.Run("operate", func(t *testing.T) { onEach(t, p.operate) })
 	t.Run("reload", func(t *testing.T) { onEach(t, p.reload) })
 	t.Run("parked", func(t *testing.T) { onEach(t, p.parked) })
 	t.Run("first start", p.firstStart)

@@ -53,6 +53,8 @@ type commands struct {
 	Session sessionCommand `cmd:"" help:"Look at sessions and end them."`
 	Revoke  revokeCommand  `cmd:"" help:"End the sessions of a person, on a device, of a kind, in an application, or of everybody."`
 	Parked  parkedCommand  `cmd:"" help:"Deliveries that wait for a person."`
+	Source  sourceCommand  `cmd:"" help:"Who sends news, and what it does."`
+	Target  targetCommand  `cmd:"" help:"Where Curfew revokes, and how it goes there."`
 	Token   tokenCommand   `cmd:"" help:"Make a bearer token and the line for the configuration."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 

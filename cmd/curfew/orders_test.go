@@ -23,7 +23,7 @@ func (p program) steps(t *testing.T, file, base string, all []step) {
 	t.Helper()
 	for _, s := range all {
 		code, out, errs := p.run(t, filepath.Dir(file), append([]string{"--config", file, "--server", base}, strings.Fields(s.args)...)...)
-		if code != s.code || !strings.Contains(out, s.out) || !strings.Contains(errs, s.errs) || code != exitDone && out != "" {
+		if code != s.code || !strings.Contains(out, s.out) || !strings.Contains(errs, s.errs) || code != exitDone && out != "" && s.out == "" {
 			t.Errorf("curfew %s: got exit code %d, want %d\nstandard output, wants %q: %s\nstandard error, wants %q: %s", s.args, code, s.code, s.out, out, s.errs, errs)
 		}
 	}

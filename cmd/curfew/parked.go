@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"text/tabwriter"
+	"strconv"
 )
 
 type parkedCommand struct {
 	List  parkedListCommand  `cmd:"" help:"List deliveries that wait for a person."`
 	Show  parkedShowCommand  `cmd:"" help:"Show one delivery with every attempt and what the target said."`
 	Retry parkedRetryCommand `cmd:"" help:"Try parked deliveries again."`
+	Drop  parkedDropCommand  `cmd:"" help:"Give one delivery up: the target is not told, or not told again."`
 }
 
 type parkedListCommand struct {
@@ -37,27 +38,15 @@ func (c parkedListCommand) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
-	if sh.json {
-		return sh.printItems(raw)
-	}
-	table := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "DELIVERY\tTARGET\tUSER\tATTEMPTS\tOWED SINCE\tLAST ERROR")
-	for _, each := range raw {
-		var d struct {
-			ID, Target, User string
-			Attempts         int
-			FirstAt          string `json:"first_at"`
-			LastError        string `json:"last_error"`
-		}
-		if err := json.Unmarshal(each, &d); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, d.Target, d.User, d.Attempts, d.FirstAt, plainText(d.LastError))
-	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	return nil
+	return answeredList(sh, raw, []string{"DELIVERY", "TARGET", "USER", "ATTEMPTS", "OWED SINCE", "LAST ERROR"}, func(d *struct {
+		ID, Target, User string
+		Attempts         int
+		FirstAt          string `json:"first_at"`
+		LastError        string `json:"last_error"`
+	},
+	) []string {
+		return []string{d.ID, d.Target, d.User, strconv.Itoa(d.Attempts), d.FirstAt, d.LastError}
+	})
 }
 
 type parkedRetryCommand struct {
@@ -91,7 +80,7 @@ func (c parkedRetryCommand) Run(ctx context.Context, sh *shell) error {
 		if _, err := r.call(ctx, http.MethodPost, "/v1/deliveries/"+url.PathEscape(c.Delivery)+"/retry", nil, nil, &raw); err != nil {
 			return err
 		}
-		return sh.showRetried(1, raw)
+		return answered(sh, raw, func(*struct{}) error { return sh.retried(1) })
 	}
 	body := map[string]string{"state": "parked"}
 	if c.Target != "" {
@@ -101,17 +90,35 @@ func (c parkedRetryCommand) Run(ctx context.Context, sh *shell) error {
 	if _, err := r.call(ctx, http.MethodPost, "/v1/deliveries/retry", nil, body, &raw); err != nil {
 		return err
 	}
-	var done struct{ Retried int }
-	if err := json.Unmarshal(raw, &done); err != nil {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	return sh.showRetried(done.Retried, raw)
+	return answered(sh, raw, func(done *struct{ Retried int }) error { return sh.retried(done.Retried) })
 }
 
-func (sh *shell) showRetried(n int, raw json.RawMessage) error {
-	if sh.json {
-		return sh.printJSON(raw)
+func (sh *shell) retried(n int) error {
+	text := fmt.Sprintf("%d deliveries are due now", n)
+	if n == 1 {
+		text = "1 delivery is due now"
 	}
-	_, err := fmt.Fprintf(sh.out, "%d deliveries are due now\n", n)
+	_, err := fmt.Fprintln(sh.out, text)
 	return err
+}
+
+type parkedDropCommand struct {
+	Delivery string `arg:"" help:"A delivery that is not done, as the list names it."`
+	Reason   string `required:"" help:"Why, in words for the audit log."`
+}
+
+// Help shows an example.
+func (parkedDropCommand) Help() string {
+	return `What was ended here stays ended; whether it lives on there, nobody asks any more. A call that is under way ends first.
+
+  curfew parked drop 019aaf3c-5b40-7000-8000-000000000000:portal --reason "the portal was switched off"`
+}
+
+// Run gives one delivery up.
+func (c parkedDropCommand) Run(ctx context.Context, sh *shell) error {
+	raw, err := sh.order(ctx, "/v1/deliveries/"+url.PathEscape(c.Delivery)+"/drop", c.Reason, nil)
+	if err != nil {
+		return err
+	}
+	return answered(sh, raw, func(d *delivery) error { return sh.table([]string{d.ID, d.state()}) })
 }

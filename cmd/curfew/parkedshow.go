@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 )
 
 type parkedShowCommand struct {
@@ -21,16 +21,28 @@ func (parkedShowCommand) Help() string {
 
 // delivery is one revocation owed to one target, with every call that was made for it.
 type delivery struct {
-	ID         string    `json:"id"`
-	Revocation string    `json:"revocation"`
-	Target     string    `json:"target"`
-	User       string    `json:"user"`
-	State      string    `json:"state"`
-	DueAt      string    `json:"due_at"`
-	FirstAt    string    `json:"first_at"`
-	DoneAt     string    `json:"done_at"`
-	Attempts   []attempt `json:"attempts"`
-	Receipt    *receipt  `json:"receipt"`
+	ID         string   `json:"id"`
+	Revocation string   `json:"revocation"`
+	Target     string   `json:"target"`
+	User       string   `json:"user"`
+	State      string   `json:"state"`
+	DueAt      string   `json:"due_at"`
+	FirstAt    string   `json:"first_at"`
+	DoneAt     string   `json:"done_at"`
+	Halt       string   `json:"halt"`
+	Attempts   attempts `json:"attempts"`
+	Receipt    *receipt `json:"receipt"`
+}
+
+// attempts are every call, or in short answers only how many there were.
+type attempts []attempt
+
+// UnmarshalJSON obeys [json.Unmarshaler].
+func (a *attempts) UnmarshalJSON(text []byte) error {
+	if text[0] != '[' {
+		return nil
+	}
+	return json.Unmarshal(text, (*[]attempt)(a))
 }
 
 type attempt struct {
@@ -58,45 +70,28 @@ func (c parkedShowCommand) Run(ctx context.Context, sh *shell) error {
 	if _, err := r.call(ctx, http.MethodGet, "/v1/deliveries/"+url.PathEscape(c.Delivery), nil, nil, &raw); err != nil {
 		return err
 	}
-	if sh.json {
-		return sh.printJSON(raw)
-	}
-	var d delivery
-	if err := json.Unmarshal(raw, &d); err != nil {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	return sh.showDelivery(&d)
+	return answered(sh, raw, sh.showDelivery)
 }
 
 func (sh *shell) showDelivery(d *delivery) error {
-	table := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
-	for _, row := range [][2]string{
-		{"delivery", d.ID}, {"revocation", d.Revocation}, {"target", d.Target}, {"user", d.User}, {"owed since", d.FirstAt}, {"state", d.state()},
-	} {
-		if row[1] != "" {
-			_, _ = fmt.Fprintf(table, "%s\t%s\n", row[0], plainText(row[1]))
-		}
-	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
+	if err := sh.table(known([]string{"delivery", d.ID}, []string{"revocation", d.Revocation}, []string{"target", d.Target}, []string{"user", d.User},
+		[]string{"owed since", d.FirstAt}, []string{"state", d.state()})...); err != nil {
+		return err
 	}
 	if len(d.Attempts) == 0 {
 		sh.note("no attempt was made yet")
 		return nil
 	}
-	_, _ = fmt.Fprintln(sh.out)
-	_, _ = fmt.Fprintln(table, "ATTEMPT\tAT\tTOOK\tWHAT IT SAID")
+	rows := [][]string{{"ATTEMPT", "AT", "TOOK", "WHAT IT SAID"}}
 	for _, a := range d.Attempts {
 		said := a.Receipt.words()
 		if a.Error != "" {
 			said = a.Error
 		}
-		_, _ = fmt.Fprintf(table, "%d\t%s\t%d ms\t%s\n", a.Number, a.At, a.TookMS, plainText(said))
+		rows = append(rows, []string{strconv.Itoa(a.Number), a.At, fmt.Sprintf("%d ms", a.TookMS), said})
 	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	return nil
+	_, _ = fmt.Fprintln(sh.out)
+	return sh.table(rows...)
 }
 
 // state says where a delivery stands and what happens next.
@@ -107,7 +102,14 @@ func (d *delivery) state() string {
 	case "due":
 		return "due at " + d.DueAt
 	case "claimed":
+		if d.Halt == "drop" {
+			return "under way, and dropped unless that ends well"
+		}
 		return "under way"
+	case "paused":
+		return "paused: it waits until somebody lets its revocation go on"
+	case "dropped":
+		return "dropped: the target is not told"
 	case "done":
 		return "done at " + d.DoneAt + ": " + d.Receipt.words()
 	default:

@@ -96,10 +96,8 @@ func (c *revokeCommand) check() error {
 		return usage("--until goes with --block: it is when the block ends")
 	case c.Confirm != nil && *c.Confirm < 0:
 		return usage("--confirm is the number of live sessions that --dry-run prints")
-	case strings.TrimSpace(c.Reason) == "":
-		return usage("--reason is empty: say why, for the audit log")
 	default:
-		return nil
+		return needReason(c.Reason)
 	}
 }
 

@@ -1,13 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
-	"text/tabwriter"
 )
 
 type sessionCommand struct {
@@ -64,42 +63,17 @@ func (c sessionListCommand) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
-	if sh.json {
-		return sh.printItems(raw)
-	}
-	sessions := make([]session, len(raw))
-	for i := range raw {
-		if err := json.Unmarshal(raw[i], &sessions[i]); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
-	}
-	return sh.showSessions(sessions)
+	return answeredList(sh, raw, sessionHead(), (*session).row)
 }
 
-// printItems prints a list in the form of the API.
-func (sh *shell) printItems(items []json.RawMessage) error {
-	if items == nil {
-		items = []json.RawMessage{}
-	}
-	return sh.printJSON(map[string]any{"items": items, "next": nil})
-}
+func sessionHead() []string { return []string{"SESSION", "APP", "KIND", "DEVICE", "ISSUED", "STATE"} }
 
-func (sh *shell) showSessions(sessions []session) error {
-	table := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "SESSION\tAPP\tKIND\tDEVICE\tISSUED\tSTATE")
-	for _, s := range sessions {
-		device := ""
-		if s.Device != nil {
-			if device = s.Device.Name; device == "" {
-				device = s.Device.ID
-			}
-		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, plainText(s.App), s.Kind, plainText(device), s.IssuedAt, s.state())
+func (s *session) row() []string {
+	device := ""
+	if s.Device != nil {
+		device = cmp.Or(s.Device.Name, s.Device.ID)
 	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	return nil
+	return []string{s.ID, s.App, s.Kind, device, s.IssuedAt, s.state()}
 }
 
 func (s *session) state() string {
@@ -107,20 +81,10 @@ func (s *session) state() string {
 	case s.Live:
 		return "live"
 	case s.Because != nil:
-		return "dead: " + plainText(s.Because.Sentence)
+		return "dead: " + s.Because.Sentence
 	default:
 		return "dead"
 	}
-}
-
-// plainText keeps what others named from moving the cursor.
-func plainText(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
 }
 
 type oneSession struct {
@@ -128,25 +92,19 @@ type oneSession struct {
 	App     string `help:"The application, where two of them use the same id."`
 }
 
-// call makes a request about the session and returns the answer in both forms.
-func (c *oneSession) call(ctx context.Context, sh *shell, method string) (session, json.RawMessage, error) {
-	var s session
+// call makes a request about the session.
+func (c *oneSession) call(ctx context.Context, sh *shell, method string) (json.RawMessage, error) {
 	r, err := sh.remote()
 	if err != nil {
-		return s, nil, err
+		return nil, err
 	}
 	query := url.Values{}
 	if c.App != "" {
 		query.Set("app", c.App)
 	}
 	var raw json.RawMessage
-	if _, err := r.call(ctx, method, "/v1/sessions/"+url.PathEscape(c.Session), query, nil, &raw); err != nil {
-		return s, nil, err
-	}
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return s, nil, fmt.Errorf("read the answer: %w", err)
-	}
-	return s, raw, nil
+	_, err = r.call(ctx, method, "/v1/sessions/"+url.PathEscape(c.Session), query, nil, &raw)
+	return raw, err
 }
 
 type sessionShowCommand struct{ oneSession }
@@ -158,25 +116,14 @@ func (sessionShowCommand) Help() string {
 
 // Run shows one session.
 func (c sessionShowCommand) Run(ctx context.Context, sh *shell) error {
-	s, raw, err := c.call(ctx, sh, http.MethodGet)
+	raw, err := c.call(ctx, sh, http.MethodGet)
 	if err != nil {
 		return err
 	}
-	if sh.json {
-		return sh.printJSON(raw)
-	}
-	table := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
-	for _, row := range [][2]string{
-		{"session", s.ID}, {"own id", s.OwnID}, {"app", s.App}, {"kind", s.Kind}, {"user", s.User}, {"issued", s.IssuedAt}, {"expires", s.ExpiresAt}, {"state", s.state()},
-	} {
-		if row[1] != "" {
-			_, _ = fmt.Fprintf(table, "%s\t%s\n", row[0], plainText(row[1]))
-		}
-	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	return nil
+	return answered(sh, raw, func(s *session) error {
+		return sh.table(known([]string{"session", s.ID}, []string{"own id", s.OwnID}, []string{"app", s.App}, []string{"kind", s.Kind},
+			[]string{"user", s.User}, []string{"issued", s.IssuedAt}, []string{"expires", s.ExpiresAt}, []string{"state", s.state()})...)
+	})
 }
 
 type sessionEndCommand struct{ oneSession }
@@ -188,15 +135,14 @@ func (sessionEndCommand) Help() string {
 
 // Run ends one session.
 func (c sessionEndCommand) Run(ctx context.Context, sh *shell) error {
-	s, raw, err := c.call(ctx, sh, http.MethodDelete)
+	raw, err := c.call(ctx, sh, http.MethodDelete)
 	if err != nil {
 		return err
 	}
-	if sh.json {
-		return sh.printJSON(raw)
-	}
-	_, err = fmt.Fprintf(sh.out, "%s %s\n", s.ID, s.state())
-	return err
+	return answered(sh, raw, func(s *session) error {
+		_, err := fmt.Fprintln(sh.out, plainText(s.ID+" "+s.state()))
+		return err
+	})
 }
 
 type sessionWhyCommand struct{ oneSession }
@@ -208,9 +154,13 @@ func (sessionWhyCommand) Help() string {
 
 // Run says why.
 func (c sessionWhyCommand) Run(ctx context.Context, sh *shell) error {
-	s, _, err := c.call(ctx, sh, http.MethodGet)
+	raw, err := c.call(ctx, sh, http.MethodGet)
 	if err != nil {
 		return err
+	}
+	var s session
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
 	}
 	if sh.json {
 		return sh.printJSON(map[string]any{"id": s.ID, "live": s.Live, "because": s.Because})

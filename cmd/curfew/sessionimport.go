@@ -200,7 +200,7 @@ func (r *remote) importBatch(ctx context.Context, b *importBatch) ([]importedLin
 	}
 	wait := time.Second
 	for try := 1; ; try++ {
-		answer, err := r.send(ctx, http.MethodPost, r.base+"/v1/sessions", "application/x-ndjson", b.body)
+		answer, err := r.ask(ctx, http.MethodPost, "/v1/sessions", http.Header{"Content-Type": {"application/x-ndjson"}}, b.body)
 		if err == nil {
 			var out []importedLine
 			for d := json.NewDecoder(bytes.NewReader(answer.Body)); ; {

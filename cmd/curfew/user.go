@@ -8,8 +8,8 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -150,8 +150,8 @@ func (c userLiftCommand) Run(ctx context.Context, sh *shell) error {
 }
 
 func (sh *shell) actOnUser(ctx context.Context, name, verb string, body map[string]string) error {
-	if strings.TrimSpace(body["reason"]) == "" {
-		return usage("--reason is empty: say why, for the audit log")
+	if err := needReason(body["reason"]); err != nil {
+		return err
 	}
 	return sh.aboutUser(ctx, http.MethodPost, name, verb, body)
 }
@@ -177,38 +177,30 @@ func (sh *shell) aboutUser(ctx context.Context, method, name, verb string, body 
 	if _, err := r.call(ctx, method, "/v1/users/"+id+verb, nil, content, &raw); err != nil {
 		return err
 	}
-	if sh.json {
-		return sh.printJSON(raw)
-	}
-	var p person
-	if err := json.Unmarshal(raw, &p); err != nil {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	return sh.showPerson(&p)
+	return answered(sh, raw, sh.showPerson)
 }
 
 func (sh *shell) showPerson(p *person) error {
-	table := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
 	state := "not blocked"
 	if p.Blocked && p.Because != nil {
-		state = "blocked: " + plainText(p.Because.Sentence)
+		state = "blocked: " + p.Because.Sentence
 	}
-	_, _ = fmt.Fprintf(table, "user\t%s\nstate\t%s\nlive sessions\t%d\n", p.ID, state, p.Live)
+	rows := [][]string{{"user", p.ID}, {"state", state}, {"live sessions", strconv.Itoa(p.Live)}}
 	for _, i := range p.Identifiers {
 		note := ""
 		if i.ReleasedAt != "" {
 			note = " (released " + i.ReleasedAt + ")"
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s%s\n", plainText(i.Namespace), plainText(i.Value), note)
+		rows = append(rows, []string{i.Namespace, i.Value + note})
 	}
 	for _, m := range p.Members {
-		_, _ = fmt.Fprintf(table, "one person with\t%s\n", m)
+		rows = append(rows, []string{"one person with", m})
 	}
 	for _, b := range p.Blocks {
-		_, _ = fmt.Fprintf(table, "block by %s\tset %s, %s\n", plainText(b.Authority), b.BlockedAt, b.ended())
+		rows = append(rows, []string{"block by " + b.Authority, "set " + b.BlockedAt + ", " + b.ended()})
 	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
+	if err := sh.table(rows...); err != nil {
+		return err
 	}
 	if len(p.Sessions) == 0 {
 		return nil
@@ -217,5 +209,9 @@ func (sh *shell) showPerson(p *person) error {
 	if p.More {
 		sh.note("only the newest sessions are shown: curfew session list --user %s has them all", p.ID)
 	}
-	return sh.showSessions(p.Sessions)
+	rows = [][]string{sessionHead()}
+	for i := range p.Sessions {
+		rows = append(rows, p.Sessions[i].row())
+	}
+	return sh.table(rows...)
 }
