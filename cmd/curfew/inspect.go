@@ -56,7 +56,7 @@ func (s *server) systems(l *Loaded) ([]api.System, error) {
 	}
 	var out []api.System
 	for name, t := range l.Targets {
-		out = append(out, api.System{Name: name, Type: t.Type, Org: string(t.Org), Target: opened[name]})
+		out = append(out, api.System{Name: name, Type: t.Type, Org: t.Org, Target: opened[name]})
 	}
 	return out, nil
 }
