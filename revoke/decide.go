@@ -215,9 +215,9 @@ func (d *decision) signal(sig Signal) {
 			d.act(sig, rule, user)
 		}
 	case !sig.Session.IsZero():
-		d.sessions(sig, ID{})
+		d.sessions(rule.timed(sig), ID{})
 	case len(sig.Device) > 0 && d.in.source.Devices:
-		d.lost(sig, ID{})
+		d.lost(rule.timed(sig), ID{})
 	default:
 		d.settle(EventMalformed, "names nobody that we could read")
 		d.raise(AlarmUnreadable, "an event of "+d.in.source.Name+" names nobody that we could read")
@@ -235,15 +235,11 @@ func (d *decision) act(sig Signal, rule Rule, user ID) {
 	case rule.Block == LiftIt:
 		d.lift(sig, rule, user)
 	case !sig.Session.IsZero():
-		d.sessions(sig, user)
+		d.sessions(rule.timed(sig), user)
+	case len(sig.Device) > 0:
+		d.lost(rule.timed(sig), user)
 	default:
-		if rule.Cut == AtReceipt {
-			sig.OccurredAt = 0
-		}
-		if len(sig.Device) > 0 {
-			d.lost(sig, user)
-			return
-		}
+		sig = rule.timed(sig)
 		scope := Scope{Org: d.in.source.Org, Kind: ScopeUser, User: user}
 		switch {
 		case sig.OnlyKind != "":
@@ -253,6 +249,14 @@ func (d *decision) act(sig Signal, rule Rule, user ID) {
 		}
 		d.cut(sig, scope, d.f.newest(user).Born)
 	}
+}
+
+// timed returns sig without the sender's time where it cuts at receipt.
+func (r Rule) timed(sig Signal) Signal {
+	if r.Cut == AtReceipt {
+		sig.OccurredAt = 0
+	}
+	return sig
 }
 
 // cutAt returns the instant of a cut: the sender's time, clamped to now; without one now, and never before the newest

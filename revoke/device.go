@@ -71,6 +71,25 @@ func (f *Facts) devices(names []DeviceIdentifier) []ID {
 	return out
 }
 
+// anotherDevice reports whether the device is another one than what carries the names, although it carries one of them: what is
+// burnt in differs, or where that tells nothing, the device management's id. Only what an application calls a device may differ.
+func (f *Facts) anotherDevice(id ID, names []DeviceIdentifier) bool {
+	for _, namespace := range []string{NamespaceSerial, NamespaceUDID, NamespaceMDM} {
+		both, same := false, false
+		for _, name := range names {
+			for _, have := range f.deviceNames[id] {
+				if have.Namespace == namespace && name.Namespace == namespace {
+					both, same = true, same || have == name
+				}
+			}
+		}
+		if both {
+			return !same
+		}
+	}
+	return false
+}
+
 // device returns the device that a session on one of these names belongs to, and what must be written for it: a device that
 // nobody has seen, or names that a known one was not known by. Every other device that carries one of them stays what it is: an
 // end by a name ends the sessions on all of them.
@@ -78,12 +97,15 @@ func (d *decision) device(names []DeviceIdentifier, name, platform string) (ID, 
 	if len(names) == 0 {
 		return ID{}, nil
 	}
-	known := d.f.devices(names)
-	device := Device{ID: DeviceID(names[0]), Org: d.in.source.Org, Name: name, Platform: platform, CreatedAt: d.f.Now}
+	known := slices.DeleteFunc(d.f.devices(names), func(id ID) bool { return d.f.anotherDevice(id, names) })
+	device := Device{Org: d.in.source.Org, Name: name, Platform: platform, CreatedAt: d.f.Now}
 	if len(known) > 0 {
 		device.ID = known[0]
 	}
 	for _, n := range names {
+		if device.ID.IsZero() && len(d.f.Devices[n]) == 0 {
+			device.ID = DeviceID(n)
+		}
 		if !slices.Contains(d.f.Devices[n], device.ID) {
 			device.Identifiers = append(device.Identifiers, n)
 		}
@@ -97,28 +119,28 @@ func (d *decision) device(names []DeviceIdentifier, name, platform string) (ID, 
 // lost ends the sessions on the devices that a signal names: a person's own, or everybody's where user is zero. A device that
 // nobody has registered is remembered, and news of it is widened to the person.
 func (d *decision) lost(sig Signal, user ID) {
-	names := named(d.in.source.Org, sig.Device)
-	known := d.f.devices(names)
-	if len(known) == 0 {
-		device, made := d.device(names, "", "")
-		d.write(Effects{Devices: made})
-		d.raise(AlarmUnmatched, "a signal of "+d.in.source.Name+" names a device that nobody has registered")
-		if !user.IsZero() && !d.in.source.Admin {
-			d.settle(EventDecided, "the device that it names is not registered, so all of the person's sessions end")
-			d.cut(sig, Scope{Org: d.in.source.Org, Kind: ScopeUser, User: user}, d.f.newest(user).Born)
-			return
-		}
-		known = []ID{device}
-	}
+	org := d.in.source.Org
 	everybody := user.IsZero() || d.in.source.Devices
 	newest := d.f.newest(user).Born
-	scopes := make([]Scope, len(known))
-	for i, device := range known {
-		scopes[i] = Scope{Org: d.in.source.Org, Kind: ScopeUserDevice, User: user, Device: device}
-		if everybody {
-			scopes[i] = DeviceScope(d.in.source.Org, device)
-			newest = max(newest, d.f.NewestOf[scopes[i]])
+	var scopes []Scope
+	known := d.f.devices(named(org, sig.Device))
+	if len(known) == 0 {
+		device, made := d.device(named(org, sig.Device), "", "")
+		d.write(Effects{Devices: made})
+		d.raise(AlarmUnmatched, "a signal of "+d.in.source.Name+" names a device that nobody has registered")
+		known = []ID{device}
+		if !user.IsZero() && !d.in.source.Admin {
+			d.settle(EventDecided, "the device that it names is not registered, so all of the person's sessions end")
+			scopes = append(scopes, Scope{Org: org, Kind: ScopeUser, User: user})
 		}
+	}
+	for _, device := range known {
+		if !everybody {
+			scopes = append(scopes, Scope{Org: org, Kind: ScopeUserDevice, User: user, Device: device})
+			continue
+		}
+		scopes = append(scopes, DeviceScope(org, device))
+		newest = max(newest, d.f.NewestOf[DeviceScope(org, device)])
 	}
 	d.cut(sig, scopes[0], newest, scopes[1:]...)
 }

@@ -27,6 +27,8 @@ type Facts struct {
 	plans    map[ID][]Plan
 	byClient map[clientKey]ID // sessions by what a registration names
 	byToken  map[knownKey]ID
+
+	deviceNames map[ID][]DeviceIdentifier
 }
 
 type clientKey struct{ org, app, clientID string }
@@ -44,7 +46,7 @@ func NewFacts() *Facts {
 		NewestOf: map[Scope]Instant{}, Sessions: map[ID]Session{}, Devices: map[DeviceIdentifier][]ID{},
 		Events: map[EventKey]Event{}, Resources: map[ID]Resource{}, Members: map[MemberKey]Member{},
 		holdings: map[Identifier][]Holding{}, held: map[ID][]Identifier{}, joins: map[ID][]Join{}, blocks: map[ID][]Block{},
-		plans: map[ID][]Plan{}, byClient: map[clientKey]ID{}, byToken: map[knownKey]ID{},
+		plans: map[ID][]Plan{}, byClient: map[clientKey]ID{}, byToken: map[knownKey]ID{}, deviceNames: map[ID][]DeviceIdentifier{},
 	}
 }
 
@@ -75,11 +77,12 @@ func (f *Facts) AddPlan(p Plan) {
 	f.plans[p.User] = upsert(f.plans[p.User], p, func(have Plan) bool { return have.PlanKey == p.PlanKey }, func(_, b Plan) Plan { return b })
 }
 
-// AddDevice adds a device that carries an identifier of the need.
+// AddDevice adds a name of a device that carries an identifier of the need: each of its names.
 func (f *Facts) AddDevice(name DeviceIdentifier, device ID) {
 	devices := f.Devices[name]
 	if at, there := slices.BinarySearchFunc(devices, device, ID.Compare); !there {
 		f.Devices[name] = slices.Insert(slices.Clone(devices), at, device)
+		f.deviceNames[device] = append(slices.Clip(f.deviceNames[device]), name)
 	}
 	if scope := DeviceScope(name.Org, device); f.NewestOf[scope] == 0 {
 		f.NewestOf[scope] = 0 // so that Apply keeps it

@@ -61,6 +61,6 @@ func (f *Facts) clone() *Facts {
 	c.Sessions, c.Devices, c.Events, c.Resources = maps.Clone(f.Sessions), maps.Clone(f.Devices), maps.Clone(f.Events), maps.Clone(f.Resources)
 	c.holdings, c.held, c.joins, c.blocks = maps.Clone(f.holdings), maps.Clone(f.held), maps.Clone(f.joins), maps.Clone(f.blocks)
 	c.Members = maps.Clone(f.Members)
-	c.plans, c.byClient, c.byToken = maps.Clone(f.plans), maps.Clone(f.byClient), maps.Clone(f.byToken)
+	c.plans, c.byClient, c.byToken, c.deviceNames = maps.Clone(f.plans), maps.Clone(f.byClient), maps.Clone(f.byToken), maps.Clone(f.deviceNames)
 	return &c
 }

@@ -79,6 +79,9 @@ func (s *Service) RegisterMany(ctx context.Context, src Source, rs []Registratio
 func (r *Registration) need(src Source) Need {
 	r.Subject, r.Device = r.Subject.In(src.Org), named(src.Org, r.Device)
 	n := Need{Org: src.Org, Cutoffs: true, Devices: r.Device, Sessions: r.refs(src.Org)}
+	if r.SID != "" {
+		n.Sessions = append(n.Sessions, SessionRef{Org: src.Org, SID: r.SID}) // its end may have been remembered
+	}
 	n.addSubject(r.Subject)
 	return n
 }
@@ -184,7 +187,10 @@ func (d *decision) remembered(s *Session, r Registration) []Cutoff {
 		}
 	}
 	for _, device := range d.f.devices(r.Device) {
-		scopes = append(scopes, DeviceScope(s.Org, device), Scope{Org: s.Org, Kind: ScopeUserDevice, User: s.User, Device: device})
+		scopes = append(scopes, DeviceScope(s.Org, device))
+		for _, member := range d.f.members(s.User) {
+			scopes = append(scopes, Scope{Org: s.Org, Kind: ScopeUserDevice, User: member, Device: device})
+		}
 	}
 	var out []Cutoff
 	for _, scope := range scopes {

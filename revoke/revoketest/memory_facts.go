@@ -72,12 +72,13 @@ func (t *tables) gather(need revoke.Need, now revoke.Instant) *revoke.Facts {
 		}
 	}
 	for _, d := range t.devices {
-		for _, id := range d.Identifiers {
-			if slices.Contains(need.Devices, id) {
-				f.AddDevice(id, d.ID)
-				need.NewestOf = append(slices.Clone(need.NewestOf), revoke.DeviceScope(id.Org, d.ID))
-			}
+		if !slices.ContainsFunc(d.Identifiers, func(id revoke.DeviceIdentifier) bool { return slices.Contains(need.Devices, id) }) {
+			continue
 		}
+		for _, id := range d.Identifiers {
+			f.AddDevice(id, d.ID)
+		}
+		need.NewestOf = append(slices.Clone(need.NewestOf), revoke.DeviceScope(d.Org, d.ID))
 	}
 	t.gatherSessions(need, f, seen, now)
 	if need.Cutoffs {
