@@ -80,17 +80,46 @@ type Clock interface {
 	Now() Instant
 }
 
-// ProcessClock is a Clock over the machine's, held up by the latest instant it has given or was told of. The zero
-// value is ready. It is safe for concurrent use.
-type ProcessClock struct{ mark atomic.Int64 }
+// ProcessClock is a Clock over the machine's, held up by the latest instant it has given or was told of. When the machine's clock
+// is set back it goes on with the time that passes. The zero value is ready. It is safe for concurrent use.
+type ProcessClock struct {
+	mark atomic.Int64
+	base atomic.Pointer[reading] // the machine's clock when it last ran ahead of ours
+}
 
-// Now returns the machine's time, or the mark where the machine's time went back.
-func (c *ProcessClock) Now() Instant {
-	now := InstantOf(time.Now())
-	if mark := Instant(c.mark.Load()); mark > now {
-		return mark
+// reading is one of the machine's clock: the time of day, which can be set, and the time that passed since the process began.
+type reading struct {
+	wall   Instant
+	passed time.Duration
+}
+
+var began = time.Now()
+
+func read() reading {
+	now := time.Now()
+	return reading{InstantOf(now), now.Sub(began)} // Sub is by the monotonic clock
+}
+
+// catchUp is by how much the machine's clock must run ahead of ours before we follow it: readings differ by less all the time.
+const catchUp = time.Millisecond
+
+// Now returns the machine's time, or where that went back the time that has passed since, never earlier than the mark.
+func (c *ProcessClock) Now() Instant { return c.at(read()) }
+
+func (c *ProcessClock) at(now reading) Instant {
+	base := c.base.Load()
+	if base == nil {
+		first := now // a copy, so that only what is kept is allocated
+		c.base.CompareAndSwap(nil, &first)
+		base = c.base.Load()
 	}
-	return now
+	ours := base.wall.Add(now.passed - base.passed)
+	if now.wall.Sub(ours) > catchUp {
+		if ahead := now; c.base.CompareAndSwap(base, &ahead) {
+			ours = now.wall
+		}
+	}
+	return max(ours, Instant(c.mark.Load()))
 }
 
 // Next returns an instant later than any that Next gave before, at or after base and [ProcessClock.Now]. Decisions are
@@ -116,15 +145,15 @@ func (c *ProcessClock) Hold(at Instant) {
 	}
 }
 
-// wallWatch notices when the machine's clock is moved: it then runs apart from the time that passes. The zero value is ready.
-type wallWatch struct{ last time.Time }
+// wallWatch notices when the machine's clock is set: it then runs apart from the time that passes. The zero value is ready.
+type wallWatch struct{ last reading }
 
-// jump returns by how much the clock was moved since the last call.
-func (w *wallWatch) jump() time.Duration {
-	now := time.Now()
-	defer func() { w.last = now }()
-	if w.last.IsZero() {
+// jump returns by how much the clock was set since the reading before.
+func (w *wallWatch) jump(now reading) time.Duration {
+	last := w.last
+	w.last = now
+	if last.wall == 0 {
 		return 0
 	}
-	return now.Round(0).Sub(w.last.Round(0)) - now.Sub(w.last) // Round drops the reading of the monotonic clock
+	return now.wall.Sub(last.wall) - (now.passed - last.passed)
 }

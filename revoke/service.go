@@ -227,7 +227,7 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-tidy.C:
 			s.tidy(ctx)
 		case <-second.C:
-			if jump := watch.jump(); jump.Abs() > Ahead {
+			if jump := watch.jump(read()); jump.Abs() > Ahead {
 				s.clockJumped(ctx, jump)
 			}
 			if err := s.EndDue(ctx); err != nil && !errors.Is(err, ErrNotFresh) && ctx.Err() == nil {
