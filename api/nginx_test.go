@@ -26,6 +26,9 @@ func nginx(t *testing.T, p places) *http.Client {
 	if p.patience > 0 {
 		changes["proxy_read_timeout    6s"] = fmt.Sprintf("proxy_read_timeout %dms", p.patience.Milliseconds())
 	}
+	if p.largest != "" {
+		changes["client_max_body_size 100m"] = "client_max_body_size " + p.largest
+	}
 	conf := fmt.Sprintf(`daemon off; worker_processes 1; pid %[1]s/pid; error_log stderr info;
 events { worker_connections 256; }
 http {

@@ -31,6 +31,7 @@ func proxies() map[string]func(*testing.T, places) *http.Client {
 type places struct {
 	curfew, application string        // host:port
 	patience            time.Duration // how long Curfew may take; zero for what the documentation says
+	largest             string        // body that nginx takes; empty for what the documentation says
 }
 
 // snippet returns a configuration that the documentation shows, with each text of changes, which must stand there once,
