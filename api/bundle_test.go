@@ -37,6 +37,7 @@ type bundle struct {
 	service *revoke.Service
 	app     *api.App
 	log     *syncBuffer
+	client  *http.Transport
 	doc     *apitest.Document // what every exchange is held against
 }
 
@@ -85,7 +86,9 @@ func start(tb testing.TB, change ...func(*api.Config)) *bundle {
 	}
 	served := make(chan error, 1)
 	go func() { served <- app.Serve(ln) }()
+	client := &http.Transport{MaxIdleConnsPerHost: 100}
 	tb.Cleanup(func() {
+		client.CloseIdleConnections() // one that was dialled and never used would be waited for
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), 10*time.Second)
 		defer cancel()
 		if err := app.Shutdown(ctx); err != nil {
@@ -95,7 +98,7 @@ func start(tb testing.TB, change ...func(*api.Config)) *bundle {
 			tb.Errorf("serve: %v", err)
 		}
 	})
-	b := &bundle{t: tb, url: "http://" + ln.Addr().String(), address: ln.Addr().String(), store: store, service: service, app: app, log: buffer}
+	b := &bundle{t: tb, url: "http://" + ln.Addr().String(), address: ln.Addr().String(), store: store, service: service, app: app, log: buffer, client: client}
 	text, err := app.Document()
 	if err != nil {
 		tb.Fatalf("write the document: %v", err)
@@ -167,7 +170,7 @@ func (b *bundle) do(method, path, body string, header ...string) reply {
 
 func (b *bundle) send(r *http.Request) reply {
 	b.t.Helper()
-	resp, err := http.DefaultTransport.RoundTrip(r)
+	resp, err := b.client.RoundTrip(r)
 	if err != nil {
 		b.t.Fatalf("%s %s: %v", r.Method, r.URL, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"curfew/revoke"
@@ -92,22 +91,29 @@ func (s *scanner) string() string {
 	if !s.take('"') {
 		return ""
 	}
-	from := s.at
-	for ; s.at < len(s.text); s.at++ {
-		switch c := s.text[s.at]; {
-		case c == '"':
-			s.at++
-			return s.short(s.text[from : s.at-1])
-		case c == '\\':
-			return s.escaped(from)
-		case c < ' ':
-			s.fail()
-			return ""
-		}
+	from, at := s.at, s.at
+	for at < len(s.text) && !ends[s.text[at]] {
+		at++
+	}
+	switch s.at = at; {
+	case at < len(s.text) && s.text[at] == '"':
+		s.at++
+		return s.short(s.text[from:at])
+	case at < len(s.text) && s.text[at] == '\\':
+		return s.escaped(from)
 	}
 	s.fail()
 	return ""
 }
+
+// ends are the bytes at which the plain part of a text ends: a quote, an escape, and what may not stand in a text.
+var ends = func() (is [256]bool) {
+	for c := range ' ' {
+		is[c] = true
+	}
+	is['"'], is['\\'] = true, true
+	return is
+}()
 
 // escaped reads a text that holds an escape and began at from. PHP writes every slash of an issuer's address so.
 func (s *scanner) escaped(from int) string {
@@ -166,7 +172,7 @@ func plain(text string, most int) bool {
 	}
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c >= 0x7f {
-			return !strings.ContainsFunc(text, unicode.IsControl)
+			return !strings.ContainsFunc(text, unprintable)
 		}
 	}
 	return true
@@ -282,7 +288,7 @@ func (s *scanner) subject(all []revoke.Identifier, ids string, aliases bool) []r
 	case "opaque":
 		return one(ids, id, hasID)
 	case "iss_sub":
-		if iss != s.issuer { // whether it is one the core says
+		if iss == "" || iss != s.issuer { // whether it is one the core says
 			return s.parsed(all, from, ids, have == hasFormat|hasIss|hasSub, iss)
 		}
 		if strings.TrimSpace(sub) == "" {

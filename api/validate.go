@@ -30,7 +30,7 @@ func newValidator() *validator.Validate {
 		}
 	}
 	must(v.RegisterValidation("plain", func(fl validator.FieldLevel) bool {
-		return !strings.ContainsFunc(fl.Field().String(), unicode.IsControl)
+		return !strings.ContainsFunc(fl.Field().String(), unprintable)
 	}))
 	must(v.RegisterValidation("instant", func(fl validator.FieldLevel) bool {
 		_, ok := parseInstant(fl.Field().String())
@@ -38,6 +38,10 @@ func newValidator() *validator.Validate {
 	}))
 	return v
 }
+
+// unprintable reports whether a character would make people read something else in a log or a terminal than what is there:
+// controls, separators of lines, and those that turn the direction of writing (UAX #9 section 2.2).
+func unprintable(r rune) bool { return unicode.IsControl(r) || r >= '\u2028' && r <= '\u202e' }
 
 // check validates a decoded body and says all that is wrong with it in sentences; nil when nothing is.
 func (a *App) check(body any) []fieldError {
@@ -209,8 +213,16 @@ func subjectShape(raw json.RawMessage, ids, field string) []fieldError {
 		}
 	}
 	var aliases []json.RawMessage
-	if format != "aliases" || json.Unmarshal(have["identifiers"], &aliases) != nil {
-		return wrong
+	for _, name := range allowed {
+		var text string
+		switch {
+		case name == "identifiers":
+			if json.Unmarshal(have[name], &aliases) != nil {
+				wrong = append(wrong, fieldError{field + "." + name, "is missing or not a list: list the person's identifiers there"})
+			}
+		case json.Unmarshal(have[name], &text) != nil || strings.TrimSpace(text) == "":
+			wrong = append(wrong, fieldError{field + "." + name, "is missing, empty or not text: give the value that the format " + format + " names"})
+		}
 	}
 	for i, each := range aliases {
 		below := field + ".identifiers[" + strconv.Itoa(i) + "]"

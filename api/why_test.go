@@ -115,7 +115,7 @@ func TestQuestionsThatMeanNothing(t *testing.T) {
 		"subject=%7B":                            "subject",
 		"subject=%7B%22format%22:%22email%22%7D": "subject.email",
 		"subject=" + url.QueryEscape(`{"format": "email", "email": "a@b", "x": 1}`): "subject.x",
-		"subject=" + url.QueryEscape(`{"format": "email", "email": 7}`):             "subject",
+		"subject=" + url.QueryEscape(`{"format": "email", "email": 7}`):             "subject.email",
 		"subject=" + strings.Repeat("x", 600) + "@b":                                "subject",
 		"user=sally@example.edu":                                                    "user",
 		"session=%FF":                                                               "session",

@@ -76,6 +76,11 @@ func Parse(text []byte) (*Document, error) {
 	return d, nil
 }
 
+// BodySchema is where the schema of a body of a media type stands.
+func (op *Operation) BodySchema(media string) string {
+	return op.pointer + "/requestBody/content/" + Escape(media) + "/schema"
+}
+
 // Methods are those that a path item can describe.
 func Methods() []string {
 	return []string{http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodOptions, http.MethodHead, http.MethodPatch, http.MethodTrace}
