@@ -26,6 +26,8 @@ type bench struct {
 	rounds                   int           // slices of each contender
 	slice                    time.Duration // how long each takes
 	resources                int           // people whom a directory provisions over SCIM
+	rows                     int           // behind each list whose pages are compared
+	page                     int           // which of them is compared with the first
 	databases                []string
 	only                     []string // what is measured; everything when empty
 	dir                      string   // in the temporary folder, as PostgreSQL's cluster; removed in the end
@@ -43,8 +45,10 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 5, "slices that each contender gets")
 	flag.DurationVar(&b.slice, "slice", time.Second, "how long a slice takes")
 	flag.IntVar(&b.resources, "resources", 4000, "people whom the directory provisions over SCIM, at most all")
+	flag.IntVar(&b.rows, "rows", 1_000_000, "rows behind each list whose pages are compared, but for sessions")
+	flag.IntVar(&b.page, "page", 1000, "which page is compared with the first")
 	databases := flag.String("databases", "sqlite,postgres", "which databases")
-	only := flag.String("only", "", "what to measure, of live, deactivation, groups, scim, introspection, check, import, audit, everyone; all when empty")
+	only := flag.String("only", "", "what to measure, of live, deactivation, groups, scim, introspection, check, import, audit, everyone, pages; all when empty")
 	flag.Parse()
 	b.only = strings.FieldsFunc(*only, func(r rune) bool { return r == ',' })
 	b.databases = strings.Split(*databases, ",")
@@ -108,6 +112,7 @@ func (b *bench) measurements() []measurement {
 		{"import", b.imports},
 		{"audit", b.audits},
 		{"everyone", b.everyone},
+		{"pages", b.pages},
 	}
 }
 
