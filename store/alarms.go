@@ -48,6 +48,9 @@ func clearedRecord(key revoke.AlarmKey, at revoke.Instant) (r record) {
 func (s *Store) Alarms(ctx context.Context, q revoke.AlarmQuery) ([]revoke.Alarm, error) {
 	var c clauses
 	c.and("org = ", q.Org)
+	if !q.ID.IsZero() {
+		c.and("id = ", idText(q.ID))
+	}
 	if q.Kind != "" {
 		c.and("kind = ", string(q.Kind))
 	}

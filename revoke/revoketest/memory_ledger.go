@@ -50,7 +50,7 @@ func (m *Memory) Revocations(ctx context.Context, q revoke.RevocationQuery) (out
 func (m *Memory) Alarms(ctx context.Context, q revoke.AlarmQuery) (out []revoke.Alarm, err error) {
 	err = m.read(ctx, func(t *tables) {
 		for _, a := range t.alarms {
-			if a.Org == q.Org && (q.Kind == "" || a.Kind == q.Kind) && (!q.Standing || a.ClearedAt == 0) && older(a.ID, q.Before) {
+			if a.Org == q.Org && (q.ID.IsZero() || a.ID == q.ID) && (q.Kind == "" || a.Kind == q.Kind) && (!q.Standing || a.ClearedAt == 0) && older(a.ID, q.Before) {
 				out = append(out, a)
 			}
 		}

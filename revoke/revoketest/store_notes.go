@@ -58,6 +58,7 @@ func alarmRow(b *bench) {
 	}
 	b.write(revoke.Effects{Alarms: others})
 	b.same("others are others", b.alarms(revoke.AlarmQuery{}), []revoke.Alarm{others[1], others[0], want})
+	b.same("one by its id", b.alarms(revoke.AlarmQuery{ID: others[0].ID}), []revoke.Alarm{others[0]})
 	b.write(revoke.Effects{Cleared: []revoke.AlarmKey{first.AlarmKey, {Org: org, Kind: revoke.AlarmClock, About: "nothing"}}})
 	got := b.alarms(revoke.AlarmQuery{})
 	if len(got) != 3 || got[2].ClearedAt < want.LastAt {
