@@ -32,7 +32,7 @@ import (
 // A body that is asked for has additionalProperties: false, the bounds of its validate tags, and null beside the type of
 // what may be left out. An answer's schema lists its members flat (a YAML merge spares repetition, allOf is refused) and
 // says which are always there; the tests close it. Then run go test ./api, where every request of every test is held
-// against the document (bundle.send), and go test ./api -run TestReference -update for docs/api.md.
+// against the document (bundle.send), and go test ./api -run TestReference -write-pages for docs/api.md.
 //
 //go:embed openapi/*.yaml
 var openapiFiles embed.FS
@@ -46,7 +46,8 @@ type topic struct {
 	OpenAPI    string                    `yaml:"openapi"` // what follows only base.yaml has
 	Dialect    string                    `yaml:"jsonSchemaDialect"`
 	Info       map[string]any            `yaml:"info"`
-	Sets       map[string]map[string]any `yaml:"sets"` // what answers may name
+	Sets       map[string]map[string]any `yaml:"sets"`  // what answers may name
+	Order      []string                  `yaml:"order"` // of the topics, as people read them
 }
 
 const baseTopic = "base"
@@ -154,7 +155,7 @@ func document(cfg *Config) ([]byte, error) {
 	if cfg.PublicURL != "" {
 		doc.Servers = []map[string]string{{"url": cfg.PublicURL}}
 	}
-	for _, name := range slices.Sorted(maps.Keys(all)) {
+	for _, name := range base.inOrder(slices.Sorted(maps.Keys(all))) {
 		if name == "scim" && cfg.SCIM == nil || name == "hooks" && cfg.Hooks == nil || name == "metrics" && cfg.Metrics == nil {
 			continue
 		}
@@ -182,6 +183,18 @@ func document(cfg *Config) ([]byte, error) {
 		return nil, fmt.Errorf("write the OpenAPI document: %w", err)
 	}
 	return text, nil
+}
+
+// inOrder puts topics into the order in which people read them; what is not in it comes last.
+func (t *topic) inOrder(names []string) []string {
+	place := func(name string) int {
+		if i := slices.Index(t.Order, name); i >= 0 {
+			return i
+		}
+		return len(t.Order)
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return place(a) - place(b) })
+	return names
 }
 
 // lay lays what a file has beside what others have.

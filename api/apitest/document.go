@@ -40,10 +40,11 @@ type Operation struct {
 
 // Parameter is one parameter of an operation.
 type Parameter struct {
-	Name, In string
-	Required bool
-	Schema   string // where its schema stands
-	Example  any
+	Name, In    string
+	Description string
+	Required    bool
+	Schema      string // where its schema stands
+	Example     any
 }
 
 // address is under which the document is known to the compiler. Nothing is fetched from there.
@@ -109,6 +110,7 @@ func (d *Document) addPath(path string, item map[string]any) error {
 				p := Parameter{Schema: where + "/schema", Example: named["example"]}
 				p.Name, _ = named["name"].(string)
 				p.In, _ = named["in"].(string)
+				p.Description, _ = named["description"].(string)
 				p.Required, _ = named["required"].(bool)
 				op.Parameters = append(op.Parameters, p)
 				if p.In == "path" {
