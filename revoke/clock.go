@@ -80,11 +80,11 @@ type Clock interface {
 	Now() Instant
 }
 
-// ProcessClock is a Clock over the machine's, held up by the latest instant it has given or was told of. When the machine's clock
-// is set back it goes on with the time that passes. The zero value is ready. It is safe for concurrent use.
+// ProcessClock is a Clock over the machine's. It follows that forward, and goes on with the time that passes where that is set back, or
+// is behind what this clock has given or was told of. The zero value is ready. It is safe for concurrent use.
 type ProcessClock struct {
 	mark atomic.Int64
-	base atomic.Pointer[reading] // the machine's clock when it last ran ahead of ours
+	base atomic.Pointer[reading] // what the clock read when it last had to catch up
 }
 
 // reading is one of the machine's clock: the time of day, which can be set, and the time that passed since the process began.
@@ -100,10 +100,13 @@ func read() reading {
 	return reading{InstantOf(now), now.Sub(began)} // Sub is by the monotonic clock
 }
 
+// Deadline returns the machine's time d from now, for what ends by that and by no other clock.
+func Deadline(d time.Duration) time.Time { return time.Now().Add(d) }
+
 // catchUp is by how much the machine's clock must run ahead of ours before we follow it: readings differ by less all the time.
 const catchUp = time.Millisecond
 
-// Now returns the machine's time, or where that went back the time that has passed since, never earlier than the mark.
+// Now returns the machine's time, or the later one that it gave or was told of and what has passed since.
 func (c *ProcessClock) Now() Instant { return c.at(read()) }
 
 func (c *ProcessClock) at(now reading) Instant {
@@ -114,12 +117,14 @@ func (c *ProcessClock) at(now reading) Instant {
 		base = c.base.Load()
 	}
 	ours := base.wall.Add(now.passed - base.passed)
-	if now.wall.Sub(ours) > catchUp {
-		if ahead := now; c.base.CompareAndSwap(base, &ahead) {
-			ours = now.wall
+	mark := Instant(c.mark.Load())
+	if known := max(now.wall, mark); known.Sub(ours) > catchUp {
+		ahead := reading{known, now.passed}
+		if c.base.CompareAndSwap(base, &ahead) {
+			ours = known
 		}
 	}
-	return max(ours, Instant(c.mark.Load()))
+	return max(ours, mark)
 }
 
 // Next returns an instant later than any that Next gave before, at or after base and [ProcessClock.Now]. Decisions are

@@ -36,19 +36,18 @@ func (d patientDialer) Dial(network, address string) (net.Conn, error) {
 // patientConn fails a read or a write when nothing has moved for the time.
 type patientConn struct {
 	net.Conn
-	wait  time.Duration
-	clock revoke.ProcessClock // the machine's own time, which no stored mark holds up
+	wait time.Duration
 }
 
 func (c *patientConn) Read(p []byte) (int, error) {
-	if err := c.SetDeadline(c.clock.Now().Add(c.wait).Time()); err != nil {
+	if err := c.SetDeadline(revoke.Deadline(c.wait)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(p)
 }
 
 func (c *patientConn) Write(p []byte) (int, error) {
-	if err := c.SetDeadline(c.clock.Now().Add(c.wait).Time()); err != nil {
+	if err := c.SetDeadline(revoke.Deadline(c.wait)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
