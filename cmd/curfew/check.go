@@ -5,28 +5,24 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"slices"
-	"time"
+	"strings"
 
 	"github.com/alecthomas/kong"
-
-	"curfew/internal/outbound"
-	"curfew/revoke"
-	"curfew/targets"
 )
 
 type checkCommand struct {
 	kong.Plugins
 	Targets bool `help:"Also connect to every target, and see whether it would take what is owed."`
+	Sources bool `help:"Also ask the running server when it heard each source, and see whether the addresses that they send to answer."`
 }
 
 // Help shows an example.
 func (checkCommand) Help() string {
-	return `Reads the settings as serve would, starts nothing and writes nothing.
+	return `Reads the settings as serve would, starts nothing and writes nothing. Without --sources and --targets it makes no call.
+Addresses are called from this machine: what a sender or the server can reach may differ.
 
   curfew check
-  curfew check --targets
+  curfew check --sources --targets
   curfew check --config /etc/curfew.yaml --json`
 }
 
@@ -38,7 +34,15 @@ type checked struct {
 	Warnings []string       `json:"warnings,omitempty"`
 	Unbuilt  []string       `json:"unbuilt,omitempty"`
 	Problems []checkProblem `json:"problems,omitempty"`
+	Sources  []checkSource  `json:"sources,omitempty"`
 	Targets  []checkTarget  `json:"targets,omitempty"`
+}
+
+type checkSource struct {
+	Source    string `json:"source"`
+	OK        bool   `json:"ok"`
+	Problem   string `json:"problem,omitempty"`
+	LastHeard string `json:"last_heard,omitempty"`
 }
 
 type checkTarget struct {
@@ -70,41 +74,66 @@ func (c checkCommand) Run(ctx context.Context, sh *shell, flags *settingFlags) e
 	if err != nil {
 		return err
 	}
-	var reached []checkTarget
-	if c.Targets {
-		if reached, err = loaded.probe(ctx); err != nil {
+	out := checked{File: loaded.File, Settings: loaded.Effective(), Warnings: loaded.Warnings, Unbuilt: loaded.Unbuilt}
+	if c.Sources {
+		if out.Sources, err = sh.hear(ctx, loaded); err != nil {
 			return err
 		}
 	}
-	silent := slices.DeleteFunc(slices.Clone(reached), func(t checkTarget) bool { return t.OK })
-	if sh.json {
-		if err := sh.printJSON(checked{len(silent) == 0, loaded.File, loaded.Effective(), loaded.Warnings, loaded.Unbuilt, nil, reached}); err != nil {
+	if c.Targets {
+		if out.Targets, err = loaded.probe(ctx); err != nil {
 			return err
 		}
-	} else if err := sh.showChecked(loaded, reached); err != nil {
+	}
+	var silent []string
+	for _, s := range out.Sources {
+		if !s.OK {
+			silent = append(silent, "source "+s.Source)
+		}
+	}
+	for _, t := range out.Targets {
+		if !t.OK {
+			silent = append(silent, "target "+t.Target)
+		}
+	}
+	if out.OK = len(silent) == 0; sh.json {
+		if err := sh.printJSON(out); err != nil {
+			return err
+		}
+	} else if err := sh.showChecked(&out); err != nil {
 		return err
 	}
 	if len(silent) > 0 {
-		return exitError{exitFailed, fmt.Errorf("%d targets would not take what is owed to them", len(silent))}
+		return exitError{exitFailed, fmt.Errorf("not well: %s", strings.Join(silent, ", "))}
 	}
 	return nil
 }
 
-func (sh *shell) showChecked(loaded *Loaded, reached []checkTarget) error {
+func (sh *shell) showChecked(c *checked) error {
 	var rows [][]string
-	for _, s := range loaded.Effective() {
+	for _, s := range c.Settings {
 		rows = append(rows, []string{s.Key, s.Value, s.Origin})
 	}
 	if err := sh.table(rows...); err != nil {
 		return err
 	}
-	for _, w := range loaded.Warnings {
+	for _, w := range c.Warnings {
 		sh.note("%s", sh.red("warning: "+w))
 	}
-	if len(loaded.Warnings) == 0 {
+	if len(c.Warnings) == 0 {
 		sh.note("the configuration is good")
 	}
-	for _, t := range reached {
+	for _, s := range c.Sources {
+		switch {
+		case !s.OK:
+			sh.note("%s", sh.red("source "+s.Source+": "+s.Problem))
+		case s.LastHeard == "":
+			sh.note("source %s: its address answers, and nothing was heard from it yet", s.Source)
+		default:
+			sh.note("source %s: its address answers, and it was heard at %s", s.Source, s.LastHeard)
+		}
+	}
+	for _, t := range c.Targets {
 		if t.OK {
 			sh.note("target %s can be reached", t.Target)
 		} else {
@@ -114,33 +143,10 @@ func (sh *shell) showChecked(loaded *Loaded, reached []checkTarget) error {
 	return nil
 }
 
-const probeWithin = 15 * time.Second
-
-// probe connects to every target, one after the other. It changes nothing there.
-func (l *Loaded) probe(ctx context.Context) ([]checkTarget, error) {
-	calls := outbound.NewMaker(outbound.Config{Version: thisVersion().Version})
-	var out []checkTarget
-	for _, name := range l.targetNames() {
-		target, err := l.Targets[name.Name].open(name.Name, targets.Deps{Clients: calls, Clock: &revoke.ProcessClock{}, Log: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			return nil, err
-		}
-		limited, cancel := context.WithTimeout(ctx, probeWithin)
-		err = target.Check(limited)
-		cancel()
-		t := checkTarget{Target: name.Name, OK: err == nil}
-		if err != nil {
-			t.Problem = err.Error()
-		}
-		out = append(out, t)
-	}
-	return out, nil
-}
-
 // red colours text on a terminal that wants colour (no-color.org).
 func (sh *shell) red(text string) string {
 	_, plain := sh.lookup("NO_COLOR")
-	if term, _ := sh.lookup("TERM"); !sh.terminal || plain || term == "dumb" {
+	if term, _ := sh.lookup("TERM"); !sh.watched || plain || term == "dumb" {
 		return text
 	}
 	return "\x1b[31m" + text + "\x1b[0m"

@@ -74,6 +74,7 @@ func (p program) operate(t *testing.T, folder, database string) {
 	if after := events(); after != before || !r.active(t, session) {
 		t.Errorf("trying messages left something behind: the events were\n%s\nand are\n%s", before, after)
 	}
+	p.reaches(t, r, file, app.URL)
 	p.targetWaits(t, r, file, &takes)
 
 	if a := r.okta(oktaSecret, "user.lifecycle.suspend", "o-2", "anna@example.edu", time.Now()); a.status/100 != 2 {
@@ -87,6 +88,33 @@ func (p program) operate(t *testing.T, folder, database string) {
 	p.steps(t, file, r.base, []step{{"source retire directory --lift --reason gone", exitDone, "the blocks of directory are lifted, for 1 person", ""}})
 	if got := refused(); got != http.StatusCreated {
 		t.Errorf("a session after the lift: got %d, want 201", got)
+	}
+}
+
+// reaches: check finds what the running server hears, and whether senders and targets would be answered.
+func (p program) reaches(t *testing.T, r *running, file, elsewhere string) {
+	t.Helper()
+	p.steps(t, file, r.base, []step{
+		{"check --sources", exitFailed, "[secret]", "source hr: this version lacks its type, bamboohr"},
+		{"check --sources", exitFailed, "[secret]", "source okta: its address answers, and it was heard at 2"},
+		{"check --sources --json", exitFailed, `"last_heard": "2`, "not well: source hr"},
+		{"check --targets", exitFailed, "[secret]", "target lms: this version lacks its type, canvas"},
+		{"check --targets", exitFailed, "[secret]", "target portal can be reached"},
+		{"check", exitDone, "[secret]", "warning: source hr"},
+	})
+	good := configure(t, t.TempDir(), "sqlite:unused.db", elsewhere)
+	p.steps(t, good, r.base, []step{
+		{"check --sources --targets", exitDone, "[secret]", "source okta: its address answers"},
+		{"check --sources --targets --json", exitDone, `"ok": true`, ""},
+	})
+	p.steps(t, good, "http://127.0.0.1:1", []step{{"check --sources", exitFailed, "", "is it running"}})
+	edit(t, good, "sources:\n", "sources:\n  later: {type: okta, secrets: ["+oktaSecret+"]}\n")
+	p.steps(t, good, r.base, []step{{"check --sources", exitFailed, "[secret]", "source later: the running server does not know it: send it SIGHUP"}})
+	for url, says := range map[string]string{elsewhere: "somebody else answers 422", "http://127.0.0.1:1": "nobody answers at http://127.0.0.1:1/hooks/okta"} {
+		folder := t.TempDir()
+		good = configure(t, folder, "sqlite:unused.db", elsewhere)
+		edit(t, good, "listen: 127.0.0.1:0\n", "listen: 127.0.0.1:0\npublic_url: "+url+"\n")
+		p.steps(t, good, r.base, []step{{"check --sources", exitFailed, "[secret]", says}})
 	}
 }
 
