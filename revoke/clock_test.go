@@ -40,4 +40,11 @@ func TestSetClock(t *testing.T) {
 			t.Errorf("%s: a jump of %s was noticed, want %s", step.what, got, step.jump)
 		}
 	}
+	c.Hold(before.Add(time.Hour)) // what a store had marked
+	for _, after := range []time.Duration{0, time.Second} {
+		passed += after
+		if got, want := c.at(reading{noon.Add(passed), passed}), before.Add(time.Hour+after); got != want {
+			t.Errorf("%s after a mark an hour ahead the clock reads %s, want %s", after, got, want)
+		}
+	}
 }
