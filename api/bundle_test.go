@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -258,4 +259,10 @@ func (s *syncBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.buf.String()
+}
+
+// decoded is what stands in a cursor.
+func decoded(cursor string) string {
+	text, _ := base64.RawURLEncoding.DecodeString(cursor)
+	return string(text)
 }

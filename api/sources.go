@@ -222,11 +222,13 @@ type signalView struct {
 	Session     string            `json:"session,omitempty"`
 	SID         string            `json:"sid,omitempty"`
 	OccurredAt  revoke.Instant    `json:"occurred_at,omitzero"`
+	Planned     bool              `json:"planned,omitempty"`     // an announcement of what happens at effective_at
+	EffectiveAt revoke.Instant    `json:"effective_at,omitzero"` // absent when an announcement is taken back
 	Reason      string            `json:"reason,omitempty"`
 }
 
 func viewSignal(s *revoke.Signal) signalView {
-	view := signalView{Signal: s.Kind, Identifiers: []nameView{}, Session: s.Session.ClientID, SID: s.Session.SID, OccurredAt: s.OccurredAt, Reason: s.Reason}
+	view := signalView{Signal: s.Kind, Identifiers: []nameView{}, Session: s.Session.ClientID, SID: s.Session.SID, OccurredAt: s.OccurredAt, Planned: s.Planned, EffectiveAt: s.EffectiveAt, Reason: s.Reason}
 	for _, id := range s.Subject {
 		view.Identifiers = append(view.Identifiers, nameView{id.Namespace, id.Value})
 	}

@@ -198,6 +198,8 @@ func (d *Document) checkSent(x *Exchange, op *Operation) error {
 	switch {
 	case contents[kind] == nil && contents["*/*"] == nil:
 		return fmt.Errorf("a body of type %q was accepted, and %v are described", kind, Names(contents))
+	case contents[kind] == nil: // anything is
+		return nil
 	case kind == "application/x-www-form-urlencoded":
 		form, err := url.ParseQuery(string(x.SentBody))
 		if err != nil {
