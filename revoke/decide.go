@@ -133,7 +133,9 @@ func (in input) repeated(f *Facts, prior Event) (Effects, Outcome) {
 	if prior.Decided.Digest != "" && prior.Decided.Digest != digest(in.event.Signals) {
 		d.raise(AlarmSameID, in.source.Name+" used the id of an earlier event for a different one; only the first counts")
 	}
-	return d.e, Outcome{Event: prior.ID, State: prior.State, Duplicate: true, Alarms: d.e.Alarms, Decided: prior.Decided}
+	out := prior.answered()
+	out.Alarms = d.e.Alarms
+	return d.e, out
 }
 
 // digest tells apart what signals mean, in however many ways they may be written.

@@ -22,7 +22,7 @@ func (s *Service) Event(ctx context.Context, org string, id ID) (Event, error) {
 // decided is answered as it was then. A dry run says what would follow.
 func (s *Service) Replay(ctx context.Context, actor Actor, src Source, prior Event, signals []Signal, dry bool) (Outcome, error) {
 	if prior.State == EventDecided {
-		return Outcome{Event: prior.ID, State: prior.State, Duplicate: true, Decided: prior.Decided}, nil
+		return prior.answered(), nil
 	}
 	ev := prior
 	ev.State, ev.Note, ev.Signals, ev.SenderID = "", "", signals, ""
@@ -30,8 +30,16 @@ func (s *Service) Replay(ctx context.Context, actor Actor, src Source, prior Eve
 	if dry {
 		return s.Preview(ctx, actor, src, ev)
 	}
+	need := in.need()
+	if prior.SenderID != "" {
+		need.Events = append(need.Events, prior.Key())
+	}
 	var out Outcome
-	err := s.decide(ctx, in.need(), func(f *Facts) (Effects, error) {
+	err := s.decide(ctx, need, func(f *Facts) (Effects, error) {
+		if now, ok := f.Events[prior.Key()]; ok && now.State == EventDecided { // by somebody else, since it was read
+			out = now.answered()
+			return Effects{}, nil
+		}
 		d := newDecision(f, in)
 		d.event.ID, d.event.ReceivedAt, d.event.SenderID = prior.ID, prior.ReceivedAt, prior.SenderID
 		d.decided.Digest = digest(signals)
@@ -47,4 +55,9 @@ func (s *Service) Replay(ctx context.Context, actor Actor, src Source, prior Eve
 		return Outcome{}, fmt.Errorf("replay event %s: %w", prior.ID, err)
 	}
 	return out, nil
+}
+
+// answered is the answer to an event that was decided before.
+func (e *Event) answered() Outcome {
+	return Outcome{Event: e.ID, State: e.State, Duplicate: true, Decided: e.Decided}
 }

@@ -54,8 +54,10 @@ func (s *Service) Retire(ctx context.Context, actor Actor, org, authority, to, r
 // retire moves or lifts what the authority left on one user. It reports whether there was anything.
 func (d *decision) retire(user ID, to, reason string) bool {
 	var lifted []Block
+	people := d.f.personal(user)
 	for _, b := range d.f.blocks[user] {
-		if b.Authority != d.in.source.Authority || b.LiftedAt > b.BlockedAt || b.BlockedAt == 0 {
+		over := b.BlockedAt < max(b.LiftedAt, d.f.Users[user].LiftedOver) || liftedElsewhere(&b, people)
+		if b.Authority != d.in.source.Authority || b.BlockedAt == 0 || over {
 			continue
 		}
 		if to != "" { // first the new one, in front of what its authority lifted: the person is blocked at every moment
