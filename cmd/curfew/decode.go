@@ -42,6 +42,7 @@ type decoder struct {
 	problems badConfig
 	origins  map[string]origin // by key, for everything that was set
 	known    []string          // keys that stand beside those of the struct being decoded
+	warnings []string
 }
 
 // custom settings decode themselves, because their shape depends on one of their keys.

@@ -142,7 +142,10 @@ func TestIncludesMayMeanAFileTwice(t *testing.T) {
 		f.write("curfew.yaml", strings.ReplaceAll(main, "${FOLDER}", filepath.Join(f.path, "conf.d")))
 		loaded, err := f.load()
 		if err != nil || loaded.Listen != "127.0.0.1:1" || len(loaded.Tokens) != 1 {
-			t.Errorf("%s: got %v, want the included file once", main, err)
+			t.Fatalf("%s: got %v, want the included file once", main, err)
+		}
+		if warned := strings.Contains(strings.Join(loaded.Warnings, "\n"), "curfew.yaml:1:11) matches no file"); warned != strings.Contains(main, "none/") {
+			t.Errorf("%s: warnings %q, want one where a pattern matches nothing", main, loaded.Warnings)
 		}
 	}
 }

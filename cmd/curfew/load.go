@@ -59,6 +59,7 @@ func load(in settingsInput) (*Loaded, error) {
 	if len(d.problems) > 0 {
 		return nil, d.problems.sorted()
 	}
+	out.Warnings = append(d.warnings, out.Warnings...)
 	return out, nil
 }
 
@@ -126,6 +127,8 @@ func (d *decoder) included(file string, patterns []string) []string {
 			d.problem(d.origins[key].at, key, "is not a pattern of files", "conf.d/*.yaml")
 		case len(more) == 0 && !strings.ContainsAny(pattern, "*?["):
 			d.problem(d.origins[key].at, key, "names a file that is not there", "conf.d/*.yaml, which may match nothing")
+		case len(more) == 0:
+			d.warnings = append(d.warnings, fmt.Sprintf("%s (%s) matches no file", key, d.origins[key].at))
 		}
 		for _, each := range more {
 			if !sameFile(each, file) && !slices.ContainsFunc(out, func(other string) bool { return sameFile(each, other) }) {

@@ -48,6 +48,8 @@ func (serveCommand) Run(ctx context.Context, sh *shell, flags *settingFlags) err
 	}
 	log := loaded.Log.logger(sh.err)
 	loaded.warn(log)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // before the start, which one would end otherwise
 	if _, set := sh.lookup("GOGC"); !set {
 		debug.SetGCPercent(collectAt)
 	}
@@ -62,8 +64,6 @@ func (serveCommand) Run(ctx context.Context, sh *shell, flags *settingFlags) err
 	s.read = func() (*Loaded, error) {
 		return load(settingsInput{file: cmp.Or(loaded.File, sh.config), flags: flags.given(), lookup: sh.lookup})
 	}
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
 	err = s.run(ctx, hangup)
 	return errors.Join(err, s.close()) //nolint:contextcheck // closing must happen although ctx has ended
 }
