@@ -11,143 +11,6 @@ import (
 	"curfew/revoke"
 )
 
-// claim is what a worker asks for.
-type claim struct {
-	target     string
-	n          int
-	now, until revoke.Instant
-	lease      revoke.ID
-}
-
-// lane is one person at a target, whose deliveries go one after the other; with no user it is everyone's.
-type lane struct {
-	org  string
-	user revoke.ID
-}
-
-// Claim leases everything that is open for up to n people of whom something is due, single people first.
-func (s *Store) Claim(ctx context.Context, target string, n int, now, until revoke.Instant, lease revoke.ID) ([]revoke.Owed, error) {
-	if err := s.endOrphans(ctx, target, now); err != nil {
-		return nil, s.failed("end leases that nobody works under", err)
-	}
-	var owed []revoke.Owed
-	err := s.settle(ctx, lazy, func(ctx context.Context, w *writer) (bool, error) {
-		rows, wrote, err := s.claimLanes(ctx, w, claim{target, n, now, until, lease})
-		if err != nil {
-			return false, err
-		}
-		owed, err = inLanes(target, rows)
-		return wrote || len(rows) > 0, err
-	})
-	if err != nil {
-		s.orphan(orphan{target: target, lease: lease, all: true}, err)
-		return nil, s.failed("claim deliveries", err)
-	}
-	for i := range owed {
-		if err := s.complete(ctx, &owed[i]); err != nil {
-			s.orphan(orphan{target: target, lease: lease, all: true}, err)
-			return nil, fmt.Errorf("claim deliveries: %w", err)
-		}
-	}
-	return owed, nil
-}
-
-const readyPage = `SELECT org, user_id, ready_at, revocation_id, halt FROM deliveries
-	WHERE target = $1 AND priority = $2 AND (state = 'claimed' OR state = 'due' AND halt = '') AND ready_at <= $3 AND (ready_at, revocation_id) > ($4, $5)
-	ORDER BY ready_at, revocation_id LIMIT $6`
-
-// A lease that ended without a result, of a delivery that was to wait or to be dropped after it.
-const haltedLease = `UPDATE deliveries SET state = CASE WHEN halt = 'drop' THEN 'dropped' ELSE 'due' END,
-	halt = CASE WHEN halt = 'drop' THEN '' ELSE halt END, lease = '` + zeroID + `', lease_until = 0, ready_at = due_at
-	WHERE org = $1 AND revocation_id = $2 AND target = $3 AND state = 'claimed' AND halt <> '' AND lease_until <= $4`
-
-// claimLanes walks what is ready in its order until enough people are leased. It also reports whether it wrote anything else.
-func (s *Store) claimLanes(ctx context.Context, w *writer, c claim) (out []record, wrote bool, err error) {
-	if paused, err := s.pausedAt(ctx, w, c.target); paused || err != nil {
-		return nil, false, err
-	}
-	type halted struct {
-		lane
-		revocation revoke.ID
-	}
-	seen, leased := map[lane]bool{}, 0
-	for _, priority := range []revoke.Priority{revoke.PrioritySingle, revoke.PriorityMass} {
-		var after struct {
-			ready      int64
-			revocation revoke.ID
-		}
-		for leased < c.n {
-			var page []lane
-			var ended []halted
-			size, n := min(4*(c.n-leased), 1000), 0
-			err := w.query(ctx, s.db.text(readyPage), func(rows *sql.Rows) error {
-				var l lane
-				var halt revoke.Halt
-				n++
-				if err := rows.Scan(&l.org, &l.user, &after.ready, &after.revocation, &halt); err != nil {
-					return err
-				}
-				if halt != revoke.HaltNone {
-					ended = append(ended, halted{l, after.revocation})
-				} else if !seen[l] && len(page) < c.n-leased {
-					seen[l] = true
-					page = append(page, l)
-				}
-				return nil
-			}, clean(c.target), int64(priority), int64(c.now), after.ready, idText(after.revocation), size)
-			if err != nil {
-				return nil, false, err
-			}
-			for _, h := range ended {
-				_, err := w.exec(ctx, s.db.text(haltedLease), h.org, idText(h.revocation), clean(c.target), int64(c.now))
-				if err != nil {
-					return nil, false, err
-				}
-				wrote = true
-			}
-			rows, err := s.db.claim(ctx, w, c, page)
-			if err != nil {
-				return nil, false, err
-			}
-			got := map[lane]bool{}
-			for _, r := range rows {
-				got[lane{r.text[0], r.id[1]}] = true
-			}
-			leased += len(got)
-			out = append(out, rows...)
-			if n < size {
-				break
-			}
-		}
-	}
-	return out, wrote, nil
-}
-
-// inLanes turns leased rows into what each person is owed, in order, people in the order in which they were leased.
-func inLanes(target string, rows []record) ([]revoke.Owed, error) {
-	var owed []revoke.Owed
-	at := map[lane]int{}
-	for _, r := range rows {
-		d, err := r.delivery()
-		if err != nil {
-			return nil, err
-		}
-		l := lane{d.Org, d.User}
-		if _, ok := at[l]; !ok {
-			at[l] = len(owed)
-			owed = append(owed, revoke.Owed{Target: target, Org: d.Org, User: d.User})
-		}
-		o := &owed[at[l]]
-		o.Items = append(o.Items, revoke.OwedItem{Delivery: d})
-	}
-	for i := range owed {
-		slices.SortFunc(owed[i].Items, func(a, b revoke.OwedItem) int {
-			return cmp.Or(cmp.Compare(a.Delivery.Ord, b.Delivery.Ord), a.Delivery.Revocation.Compare(b.Delivery.Revocation))
-		})
-	}
-	return owed, nil
-}
-
 // complete adds to what is owed the revocations, the person's identifiers, and what sessions and devices are called.
 func (s *Store) complete(ctx context.Context, o *revoke.Owed) error {
 	var ids []revoke.ID
@@ -304,23 +167,24 @@ func (s *Store) Settle(ctx context.Context, owed revoke.Owed, settlement revoke.
 
 // NextDue returns when the target's next delivery is due or its next lease ends.
 func (s *Store) NextDue(ctx context.Context, target string) (next revoke.Instant, err error) {
-	for _, priority := range []revoke.Priority{revoke.PrioritySingle, revoke.PriorityMass} {
-		err = s.read(ctx, `SELECT ready_at FROM deliveries WHERE target = $1 AND priority = $2 AND (state = 'claimed' OR state = 'due' AND halt = '')
-			ORDER BY ready_at LIMIT 1`, func(rows *sql.Rows) error {
-			var at revoke.Instant
-			if err := rows.Scan(&at); err != nil {
-				return err
-			}
-			if next == 0 || at < next {
-				next = at
-			}
-			return nil
-		}, clean(target), int64(priority))
-		if err != nil {
-			return 0, fmt.Errorf("look for what is due: %w", err)
+	err = s.read(ctx, "SELECT * FROM ("+nextReady(0)+") AS single UNION ALL SELECT * FROM ("+nextReady(1)+") AS mass", func(rows *sql.Rows) error {
+		var at revoke.Instant
+		if err := rows.Scan(&at); err != nil {
+			return err
 		}
+		if next == 0 || at < next {
+			next = at
+		}
+		return nil
+	}, clean(target))
+	if err != nil {
+		return 0, fmt.Errorf("look for what is due: %w", err)
 	}
 	return next, nil
+}
+
+func nextReady(priority revoke.Priority) string {
+	return "SELECT ready_at FROM deliveries WHERE target = $1 AND " + isOpen(priority) + " ORDER BY ready_at LIMIT 1"
 }
 
 // Retry makes parked and waiting deliveries due at once, but for those that a person keeps back.

@@ -8,16 +8,6 @@ import (
 	"curfew/revoke"
 )
 
-// pausedAt reports whether a person ordered the target to wait.
-func (s *Store) pausedAt(ctx context.Context, w *writer, target string) (paused bool, err error) {
-	err = w.query(ctx, s.db.text("SELECT since FROM paused WHERE target = $1"), func(rows *sql.Rows) error {
-		var since revoke.Instant
-		paused = true
-		return rows.Scan(&since)
-	}, clean(target))
-	return paused, err
-}
-
 // Pause makes a target wait, or with at zero lets it go on. One that waits already waits since when it did.
 func (s *Store) Pause(ctx context.Context, target string, at revoke.Instant, audit revoke.AuditEntry) error {
 	text, args := "INSERT INTO paused (target, since) VALUES ($1, $2) ON CONFLICT (target) DO NOTHING", []any{clean(target), int64(at)}

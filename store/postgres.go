@@ -159,7 +159,8 @@ const (
 			JOIN revocations r ON r.org = k.org AND r.user_id = k.user_id
 			JOIN deliveries d ON d.org = r.org AND d.revocation_id = r.id AND d.target = $3::text
 			WHERE d.user_id = k.user_id AND d.state IN ('due', 'claimed')),
-		free AS (SELECT org, user_id FROM open GROUP BY org, user_id HAVING bool_or(ready_at <= $4::bigint AND halt = '') AND NOT bool_or(leased))
+		free AS (SELECT org, user_id FROM open WHERE NOT EXISTS (SELECT 1 FROM paused WHERE target = $3::text)
+			GROUP BY org, user_id HAVING bool_or(ready_at <= $4::bigint AND halt = '') AND NOT bool_or(leased))
 		UPDATE deliveries d SET state = 'claimed', lease = $5::uuid, lease_until = $6::bigint, ready_at = $6::bigint
 		FROM free JOIN open ON open.org = free.org AND open.user_id = free.user_id
 		WHERE d.org = open.org AND d.revocation_id = open.revocation_id AND d.target = $3::text AND d.state IN ('due', 'claimed') AND d.halt = ''

@@ -12,9 +12,11 @@ import (
 const (
 	sqliteLane = ` org = ?2 AND target = ?1 AND user_id = ?3
 		AND revocation_id IN (SELECT id FROM revocations WHERE org = ?2 AND user_id = ?3) AND `
-	sqliteLeased = `SELECT count(*) FROM deliveries WHERE` + sqliteLane + `state = 'claimed' AND lease_until > ?4`
-	sqliteLease  = `UPDATE deliveries SET state = 'claimed', lease = ?4, lease_until = ?5, ready_at = ?5
-		WHERE` + sqliteLane + `state IN ('due', 'claimed') AND halt = '' RETURNING `
+	sqliteLease = `UPDATE deliveries SET state = 'claimed', lease = ?4, lease_until = ?5, ready_at = ?5
+		WHERE` + sqliteLane + `state IN ('due', 'claimed') AND halt = ''
+		AND NOT EXISTS (SELECT 1 FROM deliveries WHERE` + sqliteLane + `state = 'claimed' AND lease_until > ?6)
+		AND EXISTS (SELECT 1 FROM deliveries WHERE` + sqliteLane + `state IN ('due', 'claimed') AND halt = '' AND ready_at <= ?6)
+		AND NOT EXISTS (SELECT 1 FROM paused WHERE target = ?1) RETURNING `
 	sqliteSettle = `UPDATE deliveries SET state = CASE WHEN halt = 'drop' AND ?5 <> 'done' THEN 'dropped' ELSE ?5 END,
 		halt = CASE WHEN halt = 'pause' AND ?5 = 'due' THEN halt ELSE '' END, due_at = CASE WHEN ?6 = 0 THEN due_at ELSE ?6 END, ready_at = ?6, done_at = ?7,
 		attempts = attempts + 1, lease = '` + zeroID + `', lease_until = 0, last_error = ?8, receipt = ?9
@@ -24,16 +26,8 @@ const (
 func (sqliteDB) claim(ctx context.Context, w *writer, c claim, lanes []lane) ([]record, error) {
 	var out []record
 	for _, l := range lanes {
-		target, user := clean(c.target), idText(l.user)
-		var leased int
-		err := w.query(ctx, sqliteLeased, func(rows *sql.Rows) error { return rows.Scan(&leased) }, target, l.org, user, int64(c.now))
-		if err != nil {
-			return nil, err
-		}
-		if leased > 0 {
-			continue
-		}
-		err = w.query(ctx, sqliteLease+deliveriesTable.list, collect(deliveriesTable, &out), target, l.org, user, idText(c.lease), int64(c.until))
+		err := w.query(ctx, sqliteLease+deliveriesTable.list, collect(deliveriesTable, &out),
+			clean(c.target), l.org, idText(l.user), idText(c.lease), int64(c.until), int64(c.now))
 		if err != nil {
 			return nil, err
 		}
