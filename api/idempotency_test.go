@@ -52,7 +52,7 @@ func TestAKeyIsForOneRequest(t *testing.T) {
 		{"ops", "/v1/deliveries/" + delivery() + ":canvas/retry", ""},
 		{"ops", "/v1/deliveries/" + delivery() + ":canvas/drop", `{"reason": "x"}`},
 		{"ops", "/v1/revocations/" + delivery() + "/pause", `{"reason": "x"}`},
-		{"ops", "/v1/sources/nobody/retire", `{"reason": "x"}`},
+		{"ops", "/v1/sources/portal/retire", `{"reason": "x"}`},
 	} {
 		key := fmt.Sprintf("key %d ~!", i)
 		first := b.keyed(c.token, key, c.path, c.body)

@@ -123,7 +123,7 @@ func TestImportIsRefusedWhole(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	sound := `{"subject": {"format": "email", "email": "a@b.c"}, "kind": "browser"}` + "\n"
-	many := b.imports(strings.Repeat(sound, 1000)+"\n\n")
+	many := b.imports(strings.Repeat(sound, 1000) + "\n\n")
 	if len(many) != 1000 || many[999].Line != 1000 || !many[999].Created || many[0].ID == many[999].ID {
 		t.Fatalf("a thousand lines: %d answers, the last %v", len(many), many[len(many)-1])
 	}

@@ -106,7 +106,7 @@ func TestNoDoorLeadsToAnotherOrg(t *testing.T) {
 		"GET /v1/events/:id":              {admin("/v1/events/{event}", "", 404)},
 		"POST /v1/events/:id/replay":      {admin("/v1/events/{event}/replay", "", 404), admin("/v1/events/{event}/replay", `{"dry_run": true}`, 404)},
 		"GET /v1/sources":                 {admin("/v1/sources", "", 200)},
-		"POST /v1/sources/:name/retire":   {admin("/v1/sources/hr/retire", `{"reason": "x"}`, 200), admin("/v1/sources/hr%20abroad/retire", `{"to": "portal", "reason": "x"}`, 422)},
+		"POST /v1/sources/:name/retire":   {admin("/v1/sources/hr/retire", `{"reason": "x"}`, 404), admin("/v1/sources/hr%20abroad/retire", `{"to": "portal", "reason": "x"}`, 422)},
 		"POST /v1/sources/:name/try":      {admin("/v1/sources/hr/try", "[]", 404)},
 		"GET /v1/targets":                 {admin("/v1/targets", "", 200)},
 		"POST /v1/targets/:name/pause":    {admin("/v1/targets/canvas/pause", why, 404)},

@@ -179,24 +179,42 @@ func (a *App) retireSource(c *fiber.Ctx, t *token) error {
 	if wrong := a.check(&in); len(wrong) > 0 {
 		return meaningless(wrong...)
 	}
-	authority, to := pathText(c, "name"), ""
-	for _, s := range a.sourcesOf(t.voice.Org) {
-		if s.Name == authority {
-			authority = s.Authority
-		}
+	ctx, cancel := a.within(countTimeout, c, t)
+	defer cancel()
+	authority, err := a.authority(ctx, c, t)
+	if err != nil {
+		return err
 	}
+	to := ""
 	if in.To != nil {
 		if to = *in.To; !slices.ContainsFunc(a.sourcesOf(t.voice.Org), func(s knownSource) bool { return s.Authority == to }) {
 			return meaningless(fieldError{"to", "is no authority of a configured source: look it up at GET /v1/sources, or write null to lift"})
 		}
 	}
-	ctx, cancel := a.within(countTimeout, c, t)
-	defer cancel()
 	n, err := a.cfg.Service.Retire(ctx, t.actor, t.voice.Org, authority, to, in.Reason)
 	if err != nil {
 		return fmt.Errorf("retire %s: %w", authority, err)
 	}
 	return answer(c, fiber.StatusOK, map[string]any{"authority": authority, "to": in.To, "people": n})
+}
+
+// authority returns whose blocks the source of the path sets. A name that is not configured any more is an authority's own, as
+// long as something of it is left.
+func (a *App) authority(ctx context.Context, c *fiber.Ctx, t *token) (string, error) {
+	name := pathText(c, "name")
+	for _, s := range a.sourcesOf(t.voice.Org) {
+		if s.Name == name {
+			return s.Authority, nil
+		}
+	}
+	left, err := a.cfg.Store.LeftBehind(ctx, t.voice.Org, name, revoke.ID{}, 1)
+	if err == nil && len(left) == 0 {
+		err = errNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("read what an authority left behind: %w", err)
+	}
+	return name, nil
 }
 
 // triedView is one item of a message that was tried, and what would follow.

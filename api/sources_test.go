@@ -127,7 +127,8 @@ func TestTryReadsAndNothingFollows(t *testing.T) {
 func TestRetiredAuthority(t *testing.T) {
 	t.Parallel()
 	l := &letterbox{taught: map[string]revoke.SignalKind{"fired": revoke.Terminated}}
-	b := start(t, withLetters(l))
+	var cfg api.Config
+	b := start(t, withLetters(l), func(c *api.Config) { cfg = *c })
 	b.post(l, letter{"1", "fired", "sally@example.edu"})
 	authority := func() string {
 		return b.want("sally", b.as("ops", "GET", "/v1/users?email=sally@example.edu", ""), 200).text("items.because.authority")
@@ -135,7 +136,8 @@ func TestRetiredAuthority(t *testing.T) {
 	if authority() != "hr" {
 		t.Fatalf("blocked by %q", authority())
 	}
-	b.want("another org's token", b.as("abroad", "POST", "/v1/sources/hr/retire", `{"reason": "x"}`), 200)
+	b.want("another org's token", b.as("abroad", "POST", "/v1/sources/hr/retire", `{"reason": "x"}`), 404, "not-found")
+	b.want("nobody's", b.as("ops", "POST", "/v1/sources/nobody/retire", `{"reason": "x"}`), 404, "not-found")
 	if authority() != "hr" {
 		t.Errorf("another org's token lifted what hr left behind")
 	}
@@ -148,6 +150,16 @@ func TestRetiredAuthority(t *testing.T) {
 	}
 	if lifted := b.want("lift", b.as("ops", "POST", "/v1/sources/sap/retire", `{"to": null, "reason": "contract ended"}`), 200); lifted.member("people") != 1.0 || lifted.member("to") != nil || authority() != "" {
 		t.Errorf("lifted: %s, blocked by %q", lifted.body, authority())
+	}
+	if err := b.app.Replace(func() api.Config { c := cfg; c.Senders = nil; return c }()); err != nil {
+		t.Fatal(err)
+	}
+	b.post(l, letter{"2", "fired", "sally@example.edu"})
+	if gone := b.want("its source is gone from the settings", b.as("ops", "POST", "/v1/sources/hr/retire", `{"reason": "x"}`), 200); gone.member("people") != 1.0 || authority() != "" {
+		t.Errorf("gone from the settings: %s, blocked by %q", gone.body, authority())
+	}
+	if err := b.app.Replace(cfg); err != nil {
+		t.Fatal(err)
 	}
 	for body, field := range map[string]string{
 		`{"to": "nobody", "reason": "x"}`: "to", `{"to": "", "reason": "x"}`: "to", `{"to": "admin", "reason": "x"}`: "to", `{"to": "sap"}`: "reason", `{"reason": "x", "from": "hr"}`: "from",
