@@ -12,8 +12,8 @@ import (
 	"curfew/revoke"
 )
 
-// alarmWithin is how long the database may take to record an alarm.
-const alarmWithin = 10 * time.Second
+// databaseWithin is how long the database may take to record an alarm or to say what is owed.
+const databaseWithin = 10 * time.Second
 
 // reload reads the settings again and lets those hold that SIGHUP may change. A mistake changes nothing. The outcome is a
 // line of the log and an alarm: whoever can write the settings can choose who is believed.
@@ -29,9 +29,7 @@ func (p *parts) reload(ctx context.Context) {
 		return
 	}
 	next.warn(p.log)
-	for _, target := range gone {
-		p.forsaken(ctx, target)
-	}
+	p.forsaken(ctx, gone)
 	if waiting := p.settings.changed(next); len(waiting) > 0 {
 		p.log.Warn("configuration", "about", "changed, and takes a restart: "+strings.Join(waiting, ", "))
 	}
@@ -80,7 +78,7 @@ func (p *parts) take(ctx context.Context, next *Loaded) (gone []string, err erro
 // alarm lets people know what became of a SIGHUP. A database that is away must not keep the server from stopping.
 func (p *parts) alarm(ctx context.Context, text string) {
 	p.group.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, alarmWithin)
+		ctx, cancel := context.WithTimeout(ctx, databaseWithin)
 		defer cancel()
 		if err := p.service.Raise(ctx, revoke.AlarmKey{Org: "main", Kind: revoke.AlarmSettings, About: "SIGHUP"}, text); err != nil {
 			p.log.Error("alarm is not recorded", "alarm", revoke.AlarmSettings, "text", text, "err", err)
@@ -88,13 +86,17 @@ func (p *parts) alarm(ctx context.Context, text string) {
 	})
 }
 
-// forsaken says so when something is still owed to a target that was taken out.
-func (p *parts) forsaken(ctx context.Context, target string) {
-	switch due, err := p.store.NextDue(ctx, target); {
-	case err != nil:
-		p.log.Warn("whether something is still owed to a target that was taken out is not known", "target_id", target, "err", err)
-	case due != 0:
-		p.log.Warn("what is owed to a target that was taken out waits until the settings name it again, or somebody drops it", "target_id", target)
+// forsaken says so when something is still owed to targets that were taken out.
+func (p *parts) forsaken(ctx context.Context, targets []string) {
+	ctx, cancel := context.WithTimeout(ctx, databaseWithin)
+	defer cancel()
+	for _, target := range targets {
+		switch due, err := p.store.NextDue(ctx, target); {
+		case err != nil:
+			p.log.Warn("whether something is still owed to a target that was taken out is not known", "target_id", target, "err", err)
+		case due != 0:
+			p.log.Warn("what is owed to a target that was taken out waits until the settings name it again, or somebody drops it", "target_id", target)
+		}
 	}
 }
 
