@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -91,4 +94,87 @@ func BenchmarkLive(b *testing.B) {
 			}
 		}
 	})
+}
+
+// onEach measures on both databases, over people and sessions that are there.
+func onEach(b *testing.B, work func(b *testing.B, d *database, s *revoke.Service)) {
+	b.Helper()
+	for _, name := range []string{"sqlite", "postgres"} {
+		b.Run(name, func(b *testing.B) {
+			run := bench{users: 5000, sessions: 5000, targets: 5, out: io.Discard, log: io.Discard}
+			d, err := openDatabase(b.Context(), name, b.TempDir(), run.users)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer d.stop()
+			if err := run.fill(b.Context(), d); err != nil {
+				b.Fatal(err)
+			}
+			s, err := run.open(b.Context(), d, 0)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = s.store.Close() }()
+			work(b, d, s.service)
+		})
+	}
+}
+
+// BenchmarkReceive decides on deactivations, one after the other.
+func BenchmarkReceive(b *testing.B) {
+	onEach(b, func(b *testing.B, d *database, s *revoke.Service) {
+		actor := revoke.Actor{Kind: "source", Name: directory.Name}
+		for b.Loop() {
+			e := deactivation(d.crowd.pick())
+			e.SenderID = fmt.Sprintf("bench-%d", d.events.Add(1))
+			if _, err := s.Receive(b.Context(), actor, directory, e); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkRegisterMany registers a thousand sessions of people whom the store knows.
+func BenchmarkRegisterMany(b *testing.B) {
+	portal := revoke.Source{Name: "portal", Org: org, Type: "token", Authority: "portal"}
+	onEach(b, func(b *testing.B, d *database, s *revoke.Service) {
+		for b.Loop() {
+			rs := make([]revoke.Registration, asked)
+			for i := range rs {
+				n := d.events.Add(1)
+				rs[i] = revoke.Registration{App: "portal", Kind: revoke.Mobile, ClientID: fmt.Sprintf("app-session-%d", n), Token: revoke.HashToken(fmt.Sprintf("token-%d", n))}
+				rs[i].Subject.Add(revoke.NamespaceEmail, address(d.spared.pick()))
+			}
+			done, err := s.RegisterMany(b.Context(), portal, rs)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for i := range done {
+				if !done[i].Created {
+					b.Fatalf("registration %d: %v", i, done[i].Err)
+				}
+			}
+		}
+	})
+}
+
+// TestDocumentationNamesWhatIsMeasured holds docs/benchmarks.md to what there is to name with -only.
+func TestDocumentationNamesWhatIsMeasured(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "docs", "benchmarks.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"live"}
+	for _, m := range (&bench{}).measurements() {
+		names = append(names, m.name)
+	}
+	if got := strings.Count(string(page), "\n| `"); got != len(names) {
+		t.Errorf("docs/benchmarks.md has %d rows, and %d things are measured", got, len(names))
+	}
+	for _, name := range names {
+		if !strings.Contains(string(page), "\n| `"+name+"` |") {
+			t.Errorf("docs/benchmarks.md has no row of %s", name)
+		}
+	}
 }
