@@ -16,9 +16,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
 	"github.com/gofiber/fiber/v2"
@@ -287,10 +289,23 @@ func (a *App) on(method, path string, needs scopes, handle func(*fiber.Ctx, *tok
 			return errUnauthenticated
 		case t.scopes&needs == 0:
 			return errScope
+		case method == fiber.MethodPost && strings.HasPrefix(path, "/v1/") && len(c.Request().URI().QueryString()) > 0:
+			// What is ordered stands in the body: an order with ?dry_run=true behind it must not be carried out.
+			if _, err := readQuery(c); err != nil {
+				return err
+			}
+		}
+		for _, name := range c.Route().Params {
+			if text := pathText(c, name); !utf8.ValidString(text) || utf8.RuneCountInString(text) > longestName {
+				return errNotFound
+			}
 		}
 		return handle(c, t)
 	})
 }
+
+// longestName is how many characters a name in a path may have: a delivery's is a revocation's id and a target's name.
+const longestName = 600
 
 // Serve answers on ln until [App.Shutdown]; then it returns nil. It closes ln.
 func (a *App) Serve(ln net.Listener) error {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"curfew/api"
 	"curfew/api/apitest"
 	"curfew/revoke"
 )
@@ -24,14 +25,21 @@ type world struct {
 
 func makeWorld(t *testing.T) *world {
 	t.Helper()
-	b := start(t, elsewhere)
+	b := start(t, elsewhere, func(cfg *api.Config) {
+		cfg.Systems = []api.System{{Name: "canvas", Type: "webhook", Org: "main"}}
+		for _, name := range []string{"okta", "okta-2"} {
+			cfg.Senders = append(cfg.Senders, api.Sender{Source: revoke.Source{Name: name, Type: "okta", Org: "main", Authority: name, IDs: name}})
+		}
+	})
 	register := func(token, body string) { b.want("register", b.as(token, "POST", "/v1/sessions", body), 201) }
 	register("portal", `{"subject": `+sally+`, "kind": "mobile", "id": "pad-1", "token": "pad-1-token", "device": {"id": "ipad-17"}}`)
 	register("library", `{"subject": `+tom+`, "kind": "browser", "token": "toms-token"}`)
 	user := b.want("look up", b.as("ops", "GET", "/v1/users?email=tom@example.edu", ""), 200).text("items.id")
 	revocation := b.want("order", b.as("ops", "POST", "/v1/revocations", `{"scope": "user", "subject": `+tom+`, "reason": "x"}`), 201).text("id")
+	event := b.want("look up", b.as("ops", "GET", "/v1/events", ""), 200).text("items.id")
 	return &world{b, map[string]string{
 		"/v1/sessions/": "pad-1", "/v1/users/": user, "/v1/revocations/": revocation, "/v1/deliveries/": revocation + ":canvas",
+		"/v1/events/": event, "/v1/targets/": "canvas", "/v1/sources/": "okta",
 	}}
 }
 
@@ -69,6 +77,7 @@ func (w *world) dump() string {
 // sent is a request that is not sound.
 type sent struct {
 	what, method, path, body string
+	opaque                   string // the path, where it is sent as it stands
 	header                   []string
 	status                   []int    // any of which it must be answered with
 	field                    string   // which errors must name, or a part of it; "*" for any, empty for none
@@ -87,11 +96,31 @@ func (w *world) nowhere(op *apitest.Operation, status ...int) []int {
 func (w *world) refuses(s *sent) {
 	w.t.Helper()
 	before := w.dump()
-	got := w.do(s.method, s.path, s.body, s.header...)
+	var got reply
+	if s.opaque != "" {
+		s.path = s.opaque
+		got = w.ask(s.method, s.opaque, s.body, s.header)
+	} else {
+		got = w.do(s.method, s.path, s.body, s.header...)
+	}
 	if w.dump() != before {
 		w.t.Errorf("%s %s, %s: was answered %d and changed the store", s.method, s.path, s.what, got.status)
 	}
 	w.judge(s, got)
+}
+
+// ask sends a request whose path stands as it is in the request line.
+func (w *world) ask(method, path, body string, header []string) reply {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.url+"/", strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.URL.Opaque = "//" + w.address + path
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	return w.send(r)
 }
 
 func (w *world) judge(s *sent, got reply) {
@@ -251,6 +280,9 @@ func TestBadBodiesAreRefused(t *testing.T) {
 			"nothing": "", "blanks": " \n", "half of it": sound[:len(sound)/2], "two of them": sound + sound, "text behind": sound + "x", "a byte order mark": "\ufeff" + sound,
 			"UTF-16": "\xff\xfe{\x00}\x00", "an XML": "<x/>", "a form": "a=b", "a NUL behind": sound + "\x00", "deep": strings.Repeat("[", 100_000),
 		} {
+			if body == "" && op.Body["required"] != true {
+				continue
+			}
 			w.refuses(&sent{what: what, method: op.Method, path: path, body: body, header: header, status: w.nowhere(op, 400)})
 		}
 		for _, body := range []string{"null", "7", `"x"`, "true", "[]", "{}", "[[]]", "[1]"} {
@@ -318,6 +350,3 @@ func TestExamplesAreTrue(t *testing.T) {
 		}
 	})
 }
-
-var _ = revoke.ID{}
-var _ = http.MethodGet

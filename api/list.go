@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -22,8 +23,8 @@ const (
 // query is what stands behind the question mark, each name once.
 type query map[string]string
 
-// readQuery reads the query of a request. A name that the path does not take is refused: a look-up with a slip of the
-// pen would otherwise list everybody.
+// readQuery reads the query of a request. A name that the path does not take is refused, and so is one without a value: a
+// look-up with a slip of the pen would otherwise list everybody.
 func readQuery(c *fiber.Ctx, names ...string) (query, error) {
 	values, err := url.ParseQuery(string(c.Request().URI().QueryString()))
 	if err != nil {
@@ -33,12 +34,18 @@ func readQuery(c *fiber.Ctx, names ...string) (query, error) {
 	var wrong []fieldError
 	for name, list := range values {
 		switch {
+		case len(names) == 0:
+			wrong = append(wrong, fieldError{clip(name), "is not for the query, of which this path takes nothing: leave it out, or write it into the body"})
 		case !slices.Contains(names, name):
 			wrong = append(wrong, fieldError{clip(name), "is not a parameter we know: write " + orList(names)})
 		case len(list) > 1:
 			wrong = append(wrong, fieldError{name, "stands more than once: give it once"})
-		case strings.ToValidUTF8(list[0], "") != list[0] || len(list[0]) > maxText:
+		case list[0] == "":
+			wrong = append(wrong, fieldError{name, "is empty: give a value, or leave it out"})
+		case !utf8.ValidString(list[0]):
 			wrong = append(wrong, fieldError{name, "is not plain text: give it in UTF-8"})
+		case utf8.RuneCountInString(list[0]) > longest(name):
+			wrong = append(wrong, fieldError{name, "is longer than " + strconv.Itoa(longest(name)) + " characters: write less"})
 		default:
 			q[name] = list[0]
 		}
@@ -48,6 +55,18 @@ func readQuery(c *fiber.Ctx, names ...string) (query, error) {
 		return nil, meaningless(wrong...)
 	}
 	return q, nil
+}
+
+// longest is how many characters a parameter may have.
+func longest(name string) int {
+	switch name {
+	case "token", "subject":
+		return 16 << 10
+	case "cursor":
+		return 1024
+	default:
+		return 512
+	}
 }
 
 // limit is how many items a page has.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"curfew/revoke"
 )
@@ -80,7 +81,7 @@ func identifier(given []string, q query) (revoke.Identifier, error) {
 
 // beginning returns users after one of them of whom a name or an id begins with text, at most n, by id.
 func (a *App) beginning(ctx context.Context, org, text string, after revoke.ID, n int) ([]revoke.ID, error) {
-	if len(text) < 2 {
+	if utf8.RuneCountInString(text) < 2 {
 		return nil, meaningless(fieldError{"q", "is too short: give the first two characters of a name or more"})
 	}
 	users, err := a.usersWith(ctx, revoke.UserQuery{Org: org, Prefix: revoke.Fold(text), After: after, Limit: n})

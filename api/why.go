@@ -40,6 +40,9 @@ func (a *App) why(c *fiber.Ctx, t *token) error {
 	if err != nil {
 		return err
 	}
+	if _, ok := parseInstant(q["at"]); !ok {
+		return meaningless(fieldError{"at", `is not a time: write RFC 3339 such as "2026-11-23T10:00:00Z"`})
+	}
 	var about []string
 	for _, name := range []string{"session", "token", "subject"} {
 		if q[name] != "" {
@@ -92,13 +95,10 @@ func (a *App) whySession(ctx context.Context, c *fiber.Ctx, t *token, find func(
 
 func (a *App) whyPerson(ctx context.Context, c *fiber.Ctx, t *token, q query) error {
 	who, wrong := askedSubject(q["subject"], t)
-	at, ok := parseInstant(q["at"])
-	if !ok {
-		wrong = append(wrong, fieldError{"at", `is not a time: write RFC 3339 such as "2026-11-23T10:00:00Z"`})
-	}
 	if len(wrong) > 0 {
 		return meaningless(wrong...)
 	}
+	at := instant(q["at"])
 	if at == 0 {
 		at = a.cfg.Clock.Now()
 	}

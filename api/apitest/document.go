@@ -135,7 +135,7 @@ func (d *Document) addPath(path string, item map[string]any) error {
 // Find returns the operation of a request, and the methods that its path has; both nil for a path that is not described,
 // as one with dots in it never is. What differs by a parameter comes after what is named.
 func (d *Document) Find(method, path string) (found *Operation, methods []string) {
-	if plain, err := url.PathUnescape(path); err != nil || slices.Contains(strings.Split(plain, "/"), "..") {
+	if slices.Contains(strings.Split(path, "/"), "..") {
 		return nil, nil
 	}
 	if method == http.MethodHead {
