@@ -136,8 +136,8 @@ func echoApplication(t *testing.T) string {
 				other = append(other, name)
 			}
 		}
-		_, _ = fmt.Fprintf(w, "path=%s user=%q email=%q session=%q other=%q body=%d spoofed=%t", r.URL.Path, r.Header.Values("X-Curfew-User"),
-			r.Header.Values("X-Curfew-Email"), r.Header.Values("X-Curfew-Session"), other, n, strings.Contains(fmt.Sprint(r.Header.Values("X-Forwarded-For")), spoof))
+		_, _ = fmt.Fprintf(w, "path=%s user=%q email=%q session=%q org=%q other=%q body=%d spoofed=%t", r.URL.Path, r.Header.Values("X-Curfew-User"),
+			r.Header.Values("X-Curfew-Email"), r.Header.Values("X-Curfew-Session"), r.Header.Values("X-Curfew-Org"), other, n, strings.Contains(fmt.Sprint(r.Header.Values("X-Forwarded-For")), spoof))
 	}))
 	t.Cleanup(application.Close)
 	return application.Listener.Addr().String()
@@ -150,7 +150,7 @@ func through(t *testing.T, client *http.Client, method, token string, body io.Re
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"X-Curfew-User", "X-Curfew-Email", "X-Curfew-Session", "X_Curfew_User", "X-Curfew_Email", "X-Forwarded-For"} {
+	for _, name := range []string{"X-Curfew-User", "X-Curfew-Email", "X-Curfew-Session", "X-Curfew-Org", "X_Curfew_User", "X-Curfew_Email", "X-Forwarded-For"} {
 		r.Header.Set(name, spoof)
 	}
 	if token != "" {
@@ -191,7 +191,7 @@ func TestProxyPassesOnLiveSessionsOnly(t *testing.T) {
 			user := b.want("read", b.as("portal", "GET", "/v1/sessions/"+session, ""), 200).text("user")
 			for _, method := range []string{"GET", "POST", "DELETE"} {
 				got := b.want("live, "+method, ask(method, "sallys-token"), 200)
-				want := fmt.Sprintf(`path=/lessons user=[%q] email=["sally@example.edu"] session=[%q] other=[] body=8 spoofed=false`, user, session)
+				want := fmt.Sprintf(`path=/lessons user=[%q] email=["sally@example.edu"] session=[%q] org=[] other=[] body=8 spoofed=false`, user, session)
 				if got.body != want {
 					t.Errorf("live, %s: the application got\n%s, want\n%s", method, got.body, want)
 				}
@@ -217,6 +217,13 @@ func TestProxyPassesOnLiveSessionsOnly(t *testing.T) {
 			unknown(b, "without Curfew", ask("GET", "toms-token"))
 			client = proxy(t, places{curfew: b.address, application: freeAddress(t)})
 			b.want("without the application", ask("GET", "toms-token"), 502)
+
+			b = start(t, branch)
+			client = proxy(t, places{curfew: b.address, application: application})
+			b.register("sally@example.edu", "browser", "sallys-token")
+			if got := b.want("live, where there are two orgs", ask("GET", "sallys-token"), 200); !strings.Contains(got.body, `org=["main"]`) {
+				t.Errorf("where there are two orgs: the application got %s, want main", got.body)
+			}
 		})
 	}
 }
