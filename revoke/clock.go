@@ -100,6 +100,12 @@ func read() reading {
 	return reading{InstantOf(now), now.Sub(began)} // Sub is by the monotonic clock
 }
 
+// MachineClock is the machine's own clock, wherever it is set: for what others judge by theirs. It can go back.
+type MachineClock struct{}
+
+// Now returns what the machine's clock reads.
+func (MachineClock) Now() Instant { return read().wall }
+
 // Deadline returns the machine's time d from now, for what ends by that and by no other clock.
 func Deadline(d time.Duration) time.Time { return time.Now().Add(d) }
 

@@ -235,7 +235,9 @@ func (f *Facts) viewOf(s *Session) *View {
 	v := newView(1)
 	var all Effects
 	scopes := []Scope{
-		{Org: s.Org, Kind: ScopeEveryone}, {Org: s.Org, Kind: ScopeKindOf, Key: string(s.Kind)}, {Org: s.Org, Kind: ScopeApp, Key: s.App},
+		{Org: s.Org, Kind: ScopeEveryone},
+		{Org: s.Org, Kind: ScopeKindOf, Key: string(s.Kind)},
+		{Org: s.Org, Kind: ScopeApp, Key: s.App},
 		DeviceScope(s.Org, s.Device),
 	}
 	for _, member := range f.members(s.User) {

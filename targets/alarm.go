@@ -40,7 +40,7 @@ func NewAlarmWebhook(s AlarmSettings, d Deps) (*AlarmWebhook, error) {
 	}
 	line := d.Line(Common{})
 	line.name = "receiver of alarms " + d.Name
-	return &AlarmWebhook{&signed{url: address, keys: keys, line: line, clock: d.Clock}}, nil
+	return &AlarmWebhook{&signed{url: address, keys: keys, line: line, clock: d.machine()}}, nil
 }
 
 // alarmMessage is what a receiver of alarms reads.

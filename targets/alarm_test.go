@@ -94,7 +94,7 @@ func alarms(t *testing.T, url, secret string) (*targets.AlarmWebhook, *revoketes
 	t.Helper()
 	clock := revoketest.NewClock(0)
 	w, err := targets.NewAlarmWebhook(targets.AlarmSettings{URL: url, Secret: revoke.NewSecret(secret)}, targets.Deps{
-		Name: "alarms[0]", Clients: outbound.NewMaker(outbound.Config{Version: "1.2.3", Patience: time.Second}), Clock: clock,
+		Name: "alarms[0]", Clients: outbound.NewMaker(outbound.Config{Version: "1.2.3", Patience: time.Second}), Clock: clock, Machine: clock,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -118,9 +119,7 @@ func TestF13SickTargets(t *testing.T) {
 	}
 	alone := carry(t, map[string]revoke.Target{"healthy": healthy("alone")})
 	systems := map[string]revoke.Target{"healthy": healthy("beside")}
-	for name, target := range sick {
-		systems[name] = target
-	}
+	maps.Copy(systems, sick)
 	beside := carry(t, systems)
 
 	took := map[string][]time.Duration{}
@@ -130,11 +129,11 @@ func TestF13SickTargets(t *testing.T) {
 			*carried
 		}{{"alone", alone}, {"beside", beside}} {
 			email := fmt.Sprintf("p%d@example.edu", i)
-			start := time.Now()
+			start := revoke.MachineClock{}.Now()
 			where.suspend(t, email)
 			select {
 			case body := <-answers[where.name]:
-				took[where.name] = append(took[where.name], time.Since(start))
+				took[where.name] = append(took[where.name], revoke.MachineClock{}.Now().Sub(start))
 				if !strings.Contains(body, email) {
 					t.Fatalf("%s: the healthy target was told %s, want %s", where.name, body, email)
 				}
@@ -237,7 +236,7 @@ func TestF14FatesOfAnswers(t *testing.T) {
 	again := want{revoke.DeliveryDue, time.Second, time.Second, ""}
 	parked := want{revoke.DeliveryParked, 0, 0, revoke.AlarmParked}
 	refused := want{revoke.DeliveryDue, time.Second, 5 * time.Minute, revoke.AlarmCredential}
-	date := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
+	date := func(d time.Duration) string { return revoke.Deadline(d).UTC().Format(http.TimeFormat) }
 	cases := map[string]struct {
 		status int
 		header []string

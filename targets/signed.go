@@ -57,7 +57,7 @@ type signed struct {
 	url   *url.URL
 	keys  []revoke.Secret // the bytes that sign; none: messages go unsigned
 	line  *Line
-	clock revoke.Clock
+	clock revoke.Clock // the machine's: after it was ahead for a while, ours still is, and every receiver would refuse us
 }
 
 // readAnswer bounds the answer that we read: nothing in it matters but whether it is a page for people.

@@ -33,7 +33,15 @@ type Deps struct {
 	Name    string          // the target's name in the configuration
 	Clients *outbound.Maker // the only way to an http.Client
 	Clock   revoke.Clock
+	Machine revoke.Clock // by which receivers judge the age of what we sign; nil: [revoke.MachineClock]
 	Log     *slog.Logger
+}
+
+func (d Deps) machine() revoke.Clock {
+	if d.Machine == nil {
+		return revoke.MachineClock{}
+	}
+	return d.Machine
 }
 
 // registered is filled while the program's packages initialise and only read afterwards.

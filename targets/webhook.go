@@ -52,7 +52,7 @@ func newWebhook(s WebhookSettings, d Deps) (*webhook, error) {
 	if err != nil {
 		return nil, err
 	}
-	mail := &signed{url: address, keys: keys, line: d.Line(s.Common), clock: d.Clock}
+	mail := &signed{url: address, keys: keys, line: d.Line(s.Common), clock: d.machine()}
 	return &webhook{mail: mail, clients: d.Clients, clock: d.Clock}, nil
 }
 

@@ -238,7 +238,7 @@ func TestRetryCarriesTheSameIDAndANewTime(t *testing.T) {
 	app := newApplication(t, appSecret)
 	app.anyTime = true
 	clock := revoketest.NewClock(0)
-	target := open(t, settings(serve(t, app)), targets.Deps{Clock: clock})
+	target := open(t, settings(serve(t, app)), targets.Deps{Clock: clock, Machine: clock})
 	o := owed(blocked())
 	for range 2 {
 		if _, err := target.Revoke(t.Context(), o); err != nil {
