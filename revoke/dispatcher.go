@@ -177,6 +177,11 @@ func (w *worker) deliver(ctx context.Context, owed Owed) {
 	if err == nil && len(s.Alarms) > 0 && w.Raised != nil {
 		w.Raised(s.Alarms)
 	}
+	if err != nil && len(s.Alarms)+len(s.Cleared) > 0 { // they were not committed: the next call says so again
+		w.mu.Lock()
+		w.judged = false
+		w.mu.Unlock()
+	}
 	if errors.Is(err, ErrLeaseLost) {
 		w.Log.Warn("somebody else took the delivery over; its result counts", "target_id", w.name, "user_id", owed.User)
 	} else if err != nil {

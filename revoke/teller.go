@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -24,23 +25,24 @@ type TellerConfig struct {
 }
 
 // Teller tells the receivers of alarms what stands: each alarm once, and again at most every hour while it keeps being raised.
-// What was raised and not told is a row, so that no stop loses it.
+// What was raised and not told is a row, so that no stop loses it. Each receiver is told by itself: one that takes nothing, or
+// answers slowly, holds up no other for longer than one message.
 type Teller struct {
-	cfg   TellerConfig
-	tries map[told]try // of what is still to be told
+	cfg  TellerConfig
+	mu   sync.Mutex
+	told map[telling]progress // of alarms that not every receiver has taken yet
 }
 
-// told is one alarm for one receiver.
-type told struct {
+type telling struct {
 	alarm    ID
 	receiver string
 }
 
-// try is how far telling it came.
-type try struct {
-	failed int     // in a row
+// progress is how far one receiver is with one alarm.
+type progress struct {
+	at     Instant // when it took it last, zero before that
+	failed int     // tries in a row
 	next   Instant // not before that
-	done   int     // the count at which the receiver took it, while others are still tried
 }
 
 const (
@@ -55,7 +57,7 @@ func NewTeller(cfg TellerConfig) (*Teller, error) {
 	if cfg.Notes == nil || cfg.Clock == nil || cfg.Log == nil {
 		return nil, errors.New("revoke.NewTeller: Notes, Clock and Log are needed")
 	}
-	return &Teller{cfg: cfg, tries: map[told]try{}}, nil
+	return &Teller{cfg: cfg, told: map[telling]progress{}}, nil
 }
 
 // Run tells until ctx ends.
@@ -82,42 +84,69 @@ func (t *Teller) turn(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read alarms: %w", err)
 	}
-	open := make(map[told]try, len(alarms)*len(t.cfg.Receivers))
+	var receivers sync.WaitGroup
+	for name, receiver := range t.cfg.Receivers {
+		receivers.Go(func() {
+			for _, a := range alarms {
+				if !t.tell(ctx, telling{a.ID, name}, receiver, a) {
+					return // the others wait for the next turn, which passes this one over
+				}
+			}
+		})
+	}
+	receivers.Wait()
+	still := map[telling]progress{}
 	for _, a := range alarms {
 		all := true
-		for name, receiver := range t.cfg.Receivers {
-			what := told{a.ID, name}
-			open[what] = t.tell(ctx, t.tries[what], name, receiver, a)
-			all = all && open[what].done == a.Count
+		for name := range t.cfg.Receivers {
+			all = all && t.told[telling{a.ID, name}].took(a, now)
 		}
-		if !all {
+		if all {
+			if err := t.cfg.Notes.Told(ctx, a.Org, a.ID, now); err != nil {
+				return fmt.Errorf("note that alarm %s was told: %w", a.ID, err)
+			}
 			continue
 		}
-		if err := t.cfg.Notes.Told(ctx, a.Org, a.ID, now); err != nil {
-			return fmt.Errorf("note that alarm %s was told: %w", a.ID, err)
-		}
 		for name := range t.cfg.Receivers {
-			delete(open, told{a.ID, name})
+			what := telling{a.ID, name}
+			still[what] = t.told[what]
 		}
 	}
-	t.tries = open // what stands no more is forgotten
+	if len(alarms) < tellAtOnce {
+		t.told = still // what was cleared, or is told by now, needs no memory
+	}
 	return nil
 }
 
-// tell sends an alarm to one receiver, unless that was done or is not to be tried yet.
-func (t *Teller) tell(ctx context.Context, so try, name string, receiver Receiver, a Alarm) try {
-	if so.done == a.Count || t.cfg.Clock.Now() < so.next {
-		return so
+// took reports whether a receiver need not be told of the alarm at an instant: it was, and not since when it was raised last, or
+// less than an hour ago.
+func (p progress) took(a Alarm, now Instant) bool {
+	return p.at != 0 && (p.at >= a.LastAt || p.at > now.Add(-tellAgain))
+}
+
+// tell sends an alarm to one receiver, unless that was done or is not to be tried yet. It reports false when the receiver did
+// not take it.
+func (t *Teller) tell(ctx context.Context, what telling, receiver Receiver, a Alarm) bool {
+	now := t.cfg.Clock.Now()
+	t.mu.Lock()
+	p := t.told[what]
+	t.mu.Unlock()
+	if p.took(a, now) || now < p.next {
+		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
 	err := receiver.Tell(ctx, a)
-	if err == nil {
-		return try{done: a.Count}
+	if now = t.cfg.Clock.Now(); err == nil {
+		p = progress{at: now}
+	} else {
+		p.failed++
+		wait := max(Backoff(p.failed), min(AskedToWait(err), longestWait), time.Second)
+		p.next = now.Add(wait)
+		t.cfg.Log.Warn("an alarm was not taken; it is sent again", "receiver", what.receiver, "alarm_id", a.ID, "attempt", p.failed, "in", wait, "err", err)
 	}
-	so.failed++
-	wait := max(Backoff(so.failed), AskedToWait(err), time.Second)
-	so.next = t.cfg.Clock.Now().Add(wait)
-	t.cfg.Log.Warn("an alarm was not taken; it is sent again", "receiver", name, "alarm_id", a.ID, "attempt", so.failed, "in", wait, "err", err)
-	return so
+	t.mu.Lock()
+	t.told[what] = p
+	t.mu.Unlock()
+	return err == nil
 }
