@@ -238,7 +238,7 @@ func (r *running) awaited(what string) bool {
 
 // varying is what differs each time.
 var varying = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}` +
-	`|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z` + `|\b1[789]\d{8}\b|\bc(urfew|ft)_[0-9A-Za-z_-]{20,}`)
+	`|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z` + `|\b[0-9a-f]{64}\b|\b1[789]\d{8}\b|\bc(urfew|ft)_[0-9A-Za-z_-]{20,}`)
 
 var (
 	durations = regexp.MustCompile(`\b\d+(\.\d+)? ?(ms|µs)\b|"took_ms": ?\d+`)
@@ -251,6 +251,8 @@ func steady(text string) string {
 		switch {
 		case strings.HasPrefix(s, "c") && strings.Contains(s, "_"):
 			return "<token>"
+		case len(s) == 64:
+			return "<hash>"
 		case strings.HasSuffix(s, "Z"):
 			return "<instant>"
 		case !strings.Contains(s, "-"):
