@@ -43,7 +43,7 @@ func (d *Document) Check(x Exchange) error {
 	return nil
 }
 
-func clip(text []byte) string { return string(text[:min(len(text), 2000)]) }
+func clip(text []byte) string { return string(text[:min(len(text), 600)]) }
 
 // elsewhere is what a path that is not described, or a method of it, may be answered with.
 func elsewhere() []int {

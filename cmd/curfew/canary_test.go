@@ -367,7 +367,9 @@ func (r *running) send(method, path string, header map[string]string, body strin
 	if err != nil {
 		return answer{}
 	}
-	return answer{resp.StatusCode, resp.Header, text}
+	got := answer{resp.StatusCode, resp.Header, text}
+	r.described.held(request, body, got)
+	return got
 }
 
 // stored is all that a database left on the disk: its files and logs, and on PostgreSQL every row as a dump would show it.

@@ -70,10 +70,11 @@ func (p program) run(t *testing.T, folder string, args ...string) (code int, std
 
 // running is a server that answers.
 type running struct {
-	cmd    *exec.Cmd
-	base   string
-	log    *logBuffer
-	exited chan error
+	cmd       *exec.Cmd
+	base      string
+	log       *logBuffer
+	exited    chan error
+	described *described // what its answers are held against
 }
 
 const (
@@ -130,6 +131,7 @@ func (p program) start(t *testing.T, file string) *running {
 		t.Fatalf("the server was not ready within 10 s\n%s", r.log)
 	}
 	eventually(t, "readyz answers 200", func() bool { return r.get("/readyz", "").status == http.StatusOK })
+	r.holdToDocument(t)
 	return r
 }
 
@@ -217,7 +219,9 @@ func (r *running) do(method, path, token, contentType, body string) answer {
 	if err != nil {
 		return answer{}
 	}
-	return answer{resp.StatusCode, resp.Header, text}
+	got := answer{resp.StatusCode, resp.Header, text}
+	r.described.held(request, body, got)
+	return got
 }
 
 func (r *running) get(path, token string) answer {
