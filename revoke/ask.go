@@ -213,6 +213,7 @@ func (k *known) put(s knownSession, generation uint64, unwritten *uses) {
 	shard.Lock()
 	defer shard.Unlock()
 	if k.generation.Load() != generation {
+		unwritten.add(s.session, s.used)
 		return
 	}
 	key := knownKey{s.session.Org, s.session.Token}

@@ -32,9 +32,16 @@ type uses struct {
 
 func (u *uses) add(s *Session, last *lastUse) {
 	if at := last.at.Load(); at > last.written.Load() {
-		u.Lock()
-		u.waiting[s.ID] = Use{Org: s.Org, Session: s.ID, At: Instant(at)}
-		u.Unlock()
+		u.keep(Use{Org: s.Org, Session: s.ID, At: Instant(at)})
+	}
+}
+
+// keep keeps the later of a use and what waits for its session.
+func (u *uses) keep(use Use) {
+	u.Lock()
+	defer u.Unlock()
+	if use.At > u.waiting[use.Session].At {
+		u.waiting[use.Session] = use
 	}
 }
 
@@ -61,11 +68,9 @@ func (s *Service) WriteUses(ctx context.Context) error {
 	})
 	for from := 0; from < len(batch); from += usesAtOnce {
 		if err := s.store.Used(ctx, batch[from:min(from+usesAtOnce, len(batch))]); err != nil {
-			s.uses.Lock()
 			for _, use := range waiting { // those of the remembered stay unwritten by themselves
-				s.uses.waiting[use.Session] = use
+				s.uses.keep(use)
 			}
-			s.uses.Unlock()
 			return fmt.Errorf("write %d last uses of sessions: %w", len(batch), err)
 		}
 	}
