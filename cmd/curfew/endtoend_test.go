@@ -26,6 +26,7 @@ func TestProgram(t *testing.T) {
 	t.Run("reload", func(t *testing.T) { onEach(t, p.reload) })
 	t.Run("parked", func(t *testing.T) { onEach(t, p.parked) })
 	t.Run("alarms", func(t *testing.T) { onEach(t, p.alarms) })
+	t.Run("pages", p.pages)
 	t.Run("first start", p.firstStart)
 	t.Run("files after a stop", p.filesAfterStop)
 	t.Run("racing lifts", func(t *testing.T) { onEach(t, p.lifts) })

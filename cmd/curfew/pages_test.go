@@ -24,10 +24,10 @@ import (
 
 // paste writes what the commands of the documentation really print into its pages, in place of what stands there:
 //
-//	go test ./cmd/curfew -run TestPagesAreTrue -paste
+//	go test ./cmd/curfew -run TestProgram/pages -paste
 var paste = flag.Bool("paste", false, "write what the commands of the documentation print into its pages")
 
-// pages are the pages whose console blocks are run, each from its first to its last against a server of its own. In such a
+// pagesThatType are the pages whose console blocks are run, each from its first to its last against a server of its own. In such a
 // block a line that begins with "$ " is a command, which goes on behind a backslash, inside of quotes, and in lines that begin with "> ";
 // what follows is what it prints. What is different each time (ids, instants, durations) only has to be of its form; an id that
 // stands in a later command is taken for the one that came in its place.
@@ -36,7 +36,7 @@ var paste = flag.Bool("paste", false, "write what the commands of the documentat
 // A block of `yaml settings` holds the settings that the page asks for, beside those of docs/README.md. A comment such as
 // <!-- portal: 422 --> lets the imitation application answer so from then on, <!-- wait: parked --> waits until a delivery
 // is in that state, and <!-- wait: reloaded --> until the settings were read again.
-func pages(t *testing.T) []string {
+func pagesThatType(t *testing.T) []string {
 	t.Helper()
 	var all []string
 	for _, folder := range []string{"developers", "operators"} {
@@ -61,10 +61,10 @@ func secretsOfPages() map[string]string {
 	}
 }
 
-func TestPagesAreTrue(t *testing.T) {
+func (p program) pages(t *testing.T) {
+	t.Helper()
 	t.Parallel()
-	p := build(t, "")
-	for _, file := range pages(t) {
+	for _, file := range pagesThatType(t) {
 		t.Run(filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
 			text, err := os.ReadFile(file)
@@ -92,7 +92,6 @@ type exchange struct {
 }
 
 var (
-	consoleBlock = regexp.MustCompile("^```console$")
 	waitComment  = regexp.MustCompile(`^<!-- wait: (\w+) -->$`)
 	otherComment = regexp.MustCompile(`^<!-- portal: (\d+) -->$`)
 	signComment  = regexp.MustCompile(`^<!-- session: \{(.*)\} -->$`)
@@ -107,7 +106,7 @@ func exchanges(t *testing.T, text string) (all []exchange, rest []string) {
 		line = strings.TrimSuffix(line, "\n")
 		last := len(all) - 1
 		switch {
-		case !inside && consoleBlock.MatchString(line):
+		case !inside && line == "```console":
 			inside = true
 			next.before = append(next.before, line)
 		case !inside:
