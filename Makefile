@@ -33,6 +33,7 @@ vuln: ## known vulnerabilities in what we use; needs a network
 
 nightly: test ## test, then what takes longer or needs a network
 	go test -count=1 -timeout 60m ./revoke -rapid.checks=1000000
+	go test -count=1 -timeout 180m ./store ./cmd/curfew -run 'TestF[0-9]|TestFaults|TestProgram/crash' -thorough
 	$(MAKE) fuzz FUZZTIME=2m
 	$(MAKE) vuln
 

@@ -33,6 +33,9 @@ func (p program) crash(t *testing.T) {
 		{"sqlite", 100, func(_ *testing.T, folder string) string { return "sqlite:" + filepath.Join(folder, "curfew.db") }},
 		{"postgres", 20, func(t *testing.T, _ string) string { t.Helper(); return pgtest.EmptyDatabase(t) }},
 	} {
+		if *thorough {
+			c.rounds *= 10
+		}
 		for n := range crashFolders {
 			t.Run(fmt.Sprintf("%s %d", c.name, n), func(t *testing.T) {
 				t.Parallel()
