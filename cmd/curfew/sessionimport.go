@@ -62,8 +62,8 @@ func (c sessionImportCommand) Run(ctx context.Context, sh *shell) error {
 
 const (
 	importBytes   = 1 << 20 // of one request
-	importLinesIn = 1000    // of one request
-	importAtOnce  = 4       // requests, so that the server never waits for us
+	importLinesIn = 500     // of one request: a line takes up to three locks of the few thousand that a PostgreSQL has
+	importAtOnce  = 3       // requests, so that the server never waits for us
 	importTries   = 6       // of one request that the server could not answer
 )
 
