@@ -54,19 +54,19 @@ func TestAlarmStandsUntilItIsCleared(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	o.raise("hr")
-	first := o.alarms("main")[revoke.AlarmHeld]
+	first := o.alarms()[revoke.AlarmHeld]
 	o.raise("hr")
-	if again := o.alarms("main")[revoke.AlarmHeld]; again.ID != first.ID || again.Count != 2 || again.RaisedAt != first.RaisedAt || again.LastAt <= first.LastAt {
+	if again := o.alarms()[revoke.AlarmHeld]; again.ID != first.ID || again.Count != 2 || again.RaisedAt != first.RaisedAt || again.LastAt <= first.LastAt {
 		t.Errorf("raised twice: %+v, want the first, %+v, once more", again, first)
 	}
 	if err := o.s.Clear(o.ctx, someone, first.AlarmKey); err != nil {
 		t.Fatal(err)
 	}
-	if left := o.alarms("main"); len(left) != 0 {
+	if left := o.alarms(); len(left) != 0 {
 		t.Errorf("after it was cleared %+v stand", left)
 	}
 	o.raise("hr")
-	if anew := o.alarms("main")[revoke.AlarmHeld]; anew.ID == first.ID || anew.Count != 1 {
+	if anew := o.alarms()[revoke.AlarmHeld]; anew.ID == first.ID || anew.Count != 1 {
 		t.Errorf("raised after it was cleared: %+v, want a new one", anew)
 	}
 }
@@ -110,12 +110,14 @@ func TestRefusedCredentialIsAlarmedOnce(t *testing.T) {
 			go func() { ended <- d.Run(ctx) }()
 			return func() {
 				cancel()
-				<-ended
+				if err := <-ended; err != nil {
+					t.Errorf("Run = %v", err)
+				}
 			}
 		}
 		want := func(count int, when string) {
 			t.Helper()
-			a, stands := o.alarms("main")[revoke.AlarmCredential]
+			a, stands := o.alarms()[revoke.AlarmCredential]
 			if stands != (count > 0) || a.Count != count || stands && a.About != "portal" {
 				t.Errorf("%s: alarm %+v stands %t, want raised %d times", when, a, stands, count)
 			}
@@ -135,7 +137,7 @@ func TestRefusedCredentialIsAlarmedOnce(t *testing.T) {
 		stop()
 		stop = run()
 		pass(10 * time.Minute)
-		if a := o.alarms("main")[revoke.AlarmCredential]; a.Count > 2 {
+		if a := o.alarms()[revoke.AlarmCredential]; a.Count > 2 {
 			t.Errorf("after a restart: raised %d times, want at most once more", a.Count)
 		}
 		stop()

@@ -27,7 +27,7 @@ func TestSourcesDoNotBlockBreakGlassPeople(t *testing.T) {
 	if !s.Spared {
 		t.Error("her session does not say that she is a break-glass person")
 	}
-	if a := o.alarms("main")[revoke.AlarmBreakGlass]; a.About != s.User.String() {
+	if a := o.alarms()[revoke.AlarmBreakGlass]; a.About != s.User.String() {
 		t.Errorf("alarm = %+v, want one about her, since she signed in", a)
 	}
 	for _, src := range []revoke.Source{oktaSource, hrSource, promoted, mdmSource} {

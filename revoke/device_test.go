@@ -167,7 +167,7 @@ func TestUnmatchedDevice(t *testing.T) {
 			if out.State != revoke.EventDecided || len(out.Alarms) != 1 || out.Alarms[0].Kind != revoke.AlarmUnmatched {
 				t.Fatalf("outcome = %+v, want decided with the alarm that it is unmatched", out)
 			}
-			if _, stands := o.alarms("main")[revoke.AlarmUnmatched]; !stands {
+			if _, stands := o.alarms()[revoke.AlarmUnmatched]; !stands {
 				t.Error("the alarm does not stand")
 			}
 			o.want(hers, !c.widened, "her session elsewhere")

@@ -63,7 +63,7 @@ func (o *office) receive(src revoke.Source, ev revoke.Event) revoke.Outcome {
 // send receives one signal about Sally, unless it names somebody or something.
 func (o *office) send(src revoke.Source, sig revoke.Signal) revoke.Outcome {
 	o.t.Helper()
-	if sig.Subject == nil && sig.Session.IsZero() && sig.Wide == "" && !(src.Devices && sig.Device != nil) {
+	if sig.Subject == nil && sig.Session.IsZero() && sig.Wide == "" && (!src.Devices || sig.Device == nil) {
 		sig.Subject = by("sally@example.edu")
 	}
 	return o.receive(src, revoke.Event{Signals: []revoke.Signal{sig}})
@@ -156,10 +156,10 @@ func (o *office) lifts() (out []revoke.Revocation) {
 	return out
 }
 
-// alarms returns the alarms that stand, by kind.
-func (o *office) alarms(org string) map[revoke.AlarmKind]revoke.Alarm {
+// alarms returns the alarms of the main org that stand, by kind.
+func (o *office) alarms() map[revoke.AlarmKind]revoke.Alarm {
 	o.t.Helper()
-	all, err := o.store.Alarms(o.ctx, revoke.AlarmQuery{Org: org, Standing: true, Limit: 100})
+	all, err := o.store.Alarms(o.ctx, revoke.AlarmQuery{Org: "main", Standing: true, Limit: 100})
 	if err != nil {
 		o.t.Fatalf("read alarms: %v", err)
 	}

@@ -18,9 +18,9 @@ var hrSource = revoke.Source{Name: "hr", Org: "main", Authority: "hr", IDs: "hr"
 func isBlocked(err error) bool { return errors.Is(err, revoke.ErrBlocked) }
 
 // announce says that Sally's employment ends on a day, zero that it does not.
-func (o *office) announce(day revoke.Instant) revoke.Outcome {
+func (o *office) announce(day revoke.Instant) {
 	o.t.Helper()
-	return o.send(hrSource, revoke.Signal{Kind: revoke.Terminated, Planned: true, EffectiveAt: day})
+	o.send(hrSource, revoke.Signal{Kind: revoke.Terminated, Planned: true, EffectiveAt: day})
 }
 
 func TestPlanWaitsForItsDay(t *testing.T) {

@@ -97,7 +97,7 @@ func TestRegisterManyIsRegisterOneByOne(t *testing.T) {
 		if a, b := len(atOnce.store.AllSessions()), len(apart.store.AllSessions()); a != b {
 			t.Fatalf("%d sessions at once, %d one by one", a, b)
 		}
-		if a, b := atOnce.alarms("main")[revoke.AlarmBreakGlass], apart.alarms("main")[revoke.AlarmBreakGlass]; a.Count != b.Count {
+		if a, b := atOnce.alarms()[revoke.AlarmBreakGlass], apart.alarms()[revoke.AlarmBreakGlass]; a.Count != b.Count {
 			t.Fatalf("the alarm was raised %d times at once, %d times one by one", a.Count, b.Count)
 		}
 	})

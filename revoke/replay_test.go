@@ -91,7 +91,7 @@ func TestReplayThatChangesNothing(t *testing.T) {
 			t.Fatalf("replay = %+v, %v; want it held", out, err)
 		}
 	}
-	if got := o.alarms("main")[revoke.AlarmHeld]; got.Count != 3 {
+	if got := o.alarms()[revoke.AlarmHeld]; got.Count != 3 {
 		t.Errorf("alarm = %+v, want one, raised three times", got)
 	}
 }
@@ -115,7 +115,7 @@ func TestSameIDForAnotherEvent(t *testing.T) {
 		if !other.Duplicate || other.Event != first.Event || len(other.Alarms) != 1 || other.Alarms[0].Kind != revoke.AlarmSameID {
 			t.Errorf("%s under the same id = %+v, want the first answer and an alarm", name, other)
 		}
-		if a := o.alarms("main")[revoke.AlarmSameID]; a.About != "okta" || a.Count != 1 {
+		if a := o.alarms()[revoke.AlarmSameID]; a.About != "okta" || a.Count != 1 {
 			t.Errorf("alarm = %+v, want one about okta", a)
 		}
 		o.want(bobs, true, "whom the second one named")
