@@ -108,11 +108,23 @@ func (c *canaries) huntStored(t *testing.T, where, text string) {
 	others.hunt(t, where, text)
 }
 
-// canary plants a secret in every place that takes one, drives every door well and badly, and looks for them in all that is
-// left behind.
-func (p program) canary(t *testing.T, folder, database string) {
+// TestT12Canaries plants a secret in every place that takes one, drives every door well and badly, and looks for them in all
+// that is left behind. The program is built to panic over one session token, with what it holds of it at hand.
+func TestT12Canaries(t *testing.T) {
+	t.Parallel()
+	panics := "panics~" + rand.Text() + rand.Text()
+	const ask = "func (s *Service) Ask(ctx context.Context, ref SessionRef) (Answer, error) {\n"
+	p := build(t, overlay(t, map[string]string{"revoke/ask.go": replaced(t, "revoke/ask.go", ask,
+		ask+fmt.Sprintf("\tif ref.Token == HashToken(%q) {\n\t\tpanic(fmt.Sprintf(\"planted: %%v %%+v\", ctx, ref))\n\t}\n", panics), 1)}))
+	onEach(t, func(t *testing.T, folder, database string) {
+		t.Helper()
+		p.canary(t, folder, database, panics)
+	})
+}
+
+func (p program) canary(t *testing.T, folder, database, panics string) {
 	t.Helper()
-	c := &canaries{made: map[string]string{}}
+	c := &canaries{made: map[string]string{"panicking session token": panics}, hashed: []string{"panicking session token"}}
 	standard := func(place string) string {
 		return "whsec_" + base64.StdEncoding.EncodeToString([]byte(c.new(place)[:48]))
 	}
@@ -169,6 +181,7 @@ mail: {smtp: mail.example.edu:587, from: curfew@example.edu, user: curfew, passw
 	}
 	write("")
 	r := p.start(t, file)
+	r.described = nil // parameters and paths that no document has are where secrets stand by mistake
 	answers := &strings.Builder{}
 	keep := func(a answer) answer {
 		_, _ = fmt.Fprintln(answers, a.status, a.header)
@@ -274,6 +287,12 @@ func (r *running) driveWithCanaries(t *testing.T, c *canaries, tokens map[string
 		for _, path := range []string{"/oauth2/introspect", "/oauth2/introspect?token=" + token} {
 			keep(r.do(http.MethodPost, path, bearer("gateway"), "application/x-www-form-urlencoded", "token="+token+"&token_type_hint="+token))
 		}
+	}
+	for range 2 {
+		if a := keep(r.get("/verify", "Bearer "+c.made["panicking session token"])); a.status != http.StatusInternalServerError || strings.Contains(string(a.body), "planted") {
+			t.Errorf("a request that panics: got %d %s, want 500 without its words", a.status, a.body)
+		}
+		keep(r.do(http.MethodPost, "/oauth2/introspect", bearer("gateway"), "application/x-www-form-urlencoded", "token="+c.made["panicking session token"]))
 	}
 	keep(r.send(http.MethodGet, "/verify", map[string]string{"Cookie": "session=" + own, "X-Forwarded-For": c.new("forwarded")}, ""))
 	c.kept = append(c.kept, "Idempotency-Key")

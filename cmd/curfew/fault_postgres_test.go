@@ -273,9 +273,7 @@ func (p program) unknownCommit(t *testing.T) {
 			}
 			return s.token != ""
 		})
-		if got := r.verify(s.token); got != http.StatusOK {
-			t.Fatalf("/verify of a new session: got %d", got)
-		}
+		eventually(t, "the new session is live", func() bool { return r.verify(s.token) == http.StatusOK })
 		people = append(people, s)
 		at := time.Now()
 		suspend := func() answer { return r.okta(oktaSecret, "user.lifecycle.suspend", s.event, s.email, at) }

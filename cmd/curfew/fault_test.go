@@ -21,7 +21,6 @@ func TestFaults(t *testing.T) {
 	t.Run("F7 PostgreSQL restarts under load", p.postgresRestarts)
 	t.Run("F7 lock lost", p.lockLost)
 	t.Run("F7 commit of unknown outcome", p.unknownCommit)
-	t.Run("T12 canaries", func(t *testing.T) { onEach(t, p.canary) })
 	t.Run("F17 order and repetition", func(t *testing.T) { onEach(t, p.anyOrder) })
 }
 
