@@ -84,8 +84,30 @@ func (u *needs) narrow() []revoke.Scope {
 }
 
 // locks are numbers for everything by name that a decision may find absent and then write: two decisions about one of them
-// must not both see it absent. They are sorted, so that two transactions never wait for each other.
-func (u *needs) locks() []int64 {
+// must not both see it absent. They are sorted and taken in the order of the members, so that two transactions never wait for each
+// other. Every name lies in one of a few parts, which are shared; whoever has so many names that the database's table of locks
+// would not hold them takes the parts for itself instead.
+type locks struct{ shared, whole, keys []int64 }
+
+const (
+	lockParts = 512
+	mostLocks = 1000
+)
+
+func (u *needs) locks() locks {
+	keys := u.lockKeys()
+	parts := make([]int64, len(keys))
+	for i, key := range keys {
+		parts[i] = int64(uint64(key) % lockParts) //nolint:gosec // a lock is any 64 bits
+	}
+	slices.Sort(parts)
+	if parts = slices.Compact(parts); len(keys) > mostLocks {
+		return locks{whole: parts}
+	}
+	return locks{shared: parts, keys: keys}
+}
+
+func (u *needs) lockKeys() []int64 {
 	var keys []int64
 	lock := func(parts ...string) {
 		h := fnv.New64a()

@@ -45,7 +45,7 @@ func TestSQLitePlansUseTheWholeKey(t *testing.T) {
 		{"SELECT max(born_at) FROM sessions WHERE org = ?1", "sessions_born (org=?)"},
 		{"SELECT max(born_at) FROM sessions WHERE org = ?1 AND kind = ?2", "(org=? AND kind=?)"},
 		{eventBy, "(org=? AND authority=? AND sender_id=?)"},
-		{"SELECT * FROM device_identifiers WHERE org = ?1 AND device_id = ?2", "(org=? AND device_id=?)"},
+		{namesOfDevice, "(org=? AND device_id=?)"},
 		{deviceBy, "(org=? AND namespace=? AND value=?)"},
 		{resourceOf, "(org=? AND id=?)"},
 		{resourceNamed, "(org=? AND authority=? AND type=? AND user_name_folded=?)"},

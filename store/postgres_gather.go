@@ -32,7 +32,7 @@ func (postgresDB) gather(ctx context.Context, w *writer, u *needs) (*revoke.Fact
 		if !grown {
 			return facts, now, nil
 		}
-		names = nil // they are held already
+		names = locks{} // they are held already
 	}
 	return nil, 0, fmt.Errorf("people kept being joined to those decided about: %w", revoke.ErrUnavailable)
 }
@@ -65,8 +65,8 @@ func (s *statement) person(u *needs) {
 		orgs := texts(s, u.identifiers, func(i revoke.Identifier) string { return i.Org })
 		spaces := texts(s, u.identifiers, func(i revoke.Identifier) string { return i.Namespace })
 		values := texts(s, u.identifiers, func(i revoke.Identifier) string { return i.Value })
-		s.WriteString("held AS (SELECT k.* FROM unnest(" + orgs + ", " + spaces + ", " + values + `) AS n (org, namespace, value)
-			JOIN identifiers k ON k.org = n.org AND k.namespace = n.namespace AND k.value = n.value), `)
+		s.WriteString("held AS (SELECT k.* FROM unnest(" + orgs + ", " + spaces + ", " + values + `) AS n (org, namespace, value)` +
+			each("identifiers", "k.org = n.org AND k.namespace = n.namespace AND k.value = n.value") + "), ")
 		from = append(from, "SELECT org, user_id FROM held")
 	}
 	if len(u.users) > 0 {
@@ -81,8 +81,8 @@ func (s *statement) person(u *needs) {
 		orgs := texts(s, u.devices, func(d revoke.DeviceIdentifier) string { return d.Org })
 		spaces := texts(s, u.devices, func(d revoke.DeviceIdentifier) string { return d.Namespace })
 		values := texts(s, u.devices, func(d revoke.DeviceIdentifier) string { return d.Value })
-		s.WriteString("carried AS (SELECT k.* FROM unnest(" + orgs + ", " + spaces + ", " + values + `) AS n (org, namespace, value)
-			JOIN device_identifiers k ON k.org = n.org AND k.namespace = n.namespace AND k.value = n.value), `)
+		s.WriteString("carried AS (SELECT k.* FROM unnest(" + orgs + ", " + spaces + ", " + values + `) AS n (org, namespace, value)` +
+			each("device_identifiers", "k.org = n.org AND k.namespace = n.namespace AND k.value = n.value") + "), ")
 	}
 	if len(u.resources)+len(u.names) > 0 {
 		s.foundResources(u)
@@ -98,6 +98,17 @@ func (s *statement) person(u *needs) {
 			UNION ALL SELECT a FROM joins WHERE org = p.org AND b = p.id AND at > split_at) o WHERE o.id <> '` + zeroID + `')`)
 }
 
+// each looks every row of what stands before it up in a table, by itself. The planner takes a join for cheaper the other way
+// round while its statistics say that the table is empty, and reads the whole of it for each of a thousand names.
+func each(table, condition string) string {
+	return " CROSS JOIN LATERAL (SELECT * FROM " + table + " k WHERE " + condition + " OFFSET 0) k"
+}
+
+// ofPerson are the rows of a table that hang on the people.
+func ofPerson(table, condition string) string {
+	return "person p" + each(table, "k.org = p.org AND "+condition)
+}
+
 // askedSessions are those that references point at, each way of pointing by its own index.
 func (s *statement) askedSessions(refs []revoke.SessionRef) {
 	var ways []string
@@ -108,8 +119,8 @@ func (s *statement) askedSessions(refs []revoke.SessionRef) {
 		}
 		orgs := texts(s, some, func(r revoke.SessionRef) string { return r.Org })
 		apps := texts(s, some, func(r revoke.SessionRef) string { return r.App })
-		ways = append(ways, "SELECT k.* FROM unnest("+orgs+", "+apps+", "+texts(s, some, of)+`) AS n (org, app, value)
-			JOIN sessions k ON k.org = n.org AND (n.app = '' OR k.app = n.app) AND `+condition)
+		ways = append(ways, "SELECT k.* FROM unnest("+orgs+", "+apps+", "+texts(s, some, of)+") AS n (org, app, value)"+
+			each("sessions", "k.org = n.org AND (n.app = '' OR k.app = n.app) AND "+condition))
 	}
 	way("k.id = n.value::uuid", func(r revoke.SessionRef) bool { return !r.ID.IsZero() }, func(r revoke.SessionRef) string { return idText(r.ID) })
 	way("k.client_id = n.value AND k.client_id <> ''", func(r revoke.SessionRef) bool { return r.ClientID != "" }, func(r revoke.SessionRef) string { return r.ClientID })
@@ -126,8 +137,8 @@ func (s *statement) foundResources(u *needs) {
 	var ways []string
 	if len(u.resources) > 0 {
 		orgs := texts(s, u.resources, func(k orgID) string { return k.org })
-		ways = append(ways, "SELECT k.* FROM unnest("+orgs+", "+ids(s, u.resources, func(k orgID) revoke.ID { return k.id })+`) AS n (org, id)
-			JOIN resources k ON k.org = n.org AND k.id = n.id`)
+		ways = append(ways, "SELECT k.* FROM unnest("+orgs+", "+ids(s, u.resources, func(k orgID) revoke.ID { return k.id })+") AS n (org, id)"+
+			each("resources", "k.org = n.org AND k.id = n.id"))
 	}
 	way := func(condition string, of func(revoke.ResourceName) string) {
 		some := slices.DeleteFunc(slices.Clone(u.names), func(n revoke.ResourceName) bool { return of(n) == "" })
@@ -137,8 +148,8 @@ func (s *statement) foundResources(u *needs) {
 		orgs := texts(s, some, func(n revoke.ResourceName) string { return n.Org })
 		authorities := texts(s, some, func(n revoke.ResourceName) string { return n.Authority })
 		types := texts(s, some, func(n revoke.ResourceName) string { return n.Type })
-		ways = append(ways, "SELECT k.* FROM unnest("+orgs+", "+authorities+", "+types+", "+texts(s, some, of)+`) AS n (org, authority, type, value)
-			JOIN resources k ON k.org = n.org AND k.authority = n.authority AND k.type = n.type AND `+condition)
+		ways = append(ways, "SELECT k.* FROM unnest("+orgs+", "+authorities+", "+types+", "+texts(s, some, of)+") AS n (org, authority, type, value)"+
+			each("resources", "k.org = n.org AND k.authority = n.authority AND k.type = n.type AND "+condition))
 	}
 	way("k.user_name_folded = n.value", func(n revoke.ResourceName) string { return n.UserName })
 	way("k.external_id = n.value AND k.external_id <> ''", func(n revoke.ResourceName) string { return n.ExternalID })
@@ -149,12 +160,16 @@ func (s *statement) foundResources(u *needs) {
 }
 
 // lockPeople locks names in their order, then people in theirs, and adds those it locked.
-func lockPeople(ctx context.Context, w *writer, u *needs, names []int64, locked map[revoke.ID]bool) error {
+func lockPeople(ctx context.Context, w *writer, u *needs, names locks, locked map[revoke.ID]bool) error {
 	var s statement
-	keys := s.arg(numArray(names, func(k int64) int64 { return k }), "bigint[]")
+	number := func(k int64) int64 { return k }
+	shared, whole, keys := s.arg(numArray(names.shared, number), "bigint[]"), s.arg(numArray(names.whole, number), "bigint[]"), s.arg(numArray(names.keys, number), "bigint[]")
 	s.person(u)
-	s.WriteString(`, locked AS (SELECT x.id FROM users x JOIN person p ON p.org = x.org AND p.id = x.id ORDER BY x.id FOR UPDATE OF x)
-		SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock(k)) FROM unnest(` + keys + `) AS k) AS names
+	s.WriteString(`, locked AS (SELECT l.id FROM (SELECT org, id FROM person ORDER BY id) p
+			CROSS JOIN LATERAL (SELECT x.id FROM users x WHERE x.org = p.org AND x.id = p.id FOR UPDATE) l)
+		SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock_shared(k)) FROM unnest(` + shared + `) AS k) AS part
+		UNION ALL SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock(k)) FROM unnest(` + whole + `) AS k) AS parts
+		UNION ALL SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock(k)) FROM unnest(` + keys + `) AS k) AS names
 		UNION ALL SELECT id FROM locked`)
 	return w.query(ctx, s.String(), func(rows *sql.Rows) error {
 		var id revoke.ID
@@ -226,33 +241,33 @@ func (s *statement) parts(u *needs) {
 	s.WriteString(" SELECT " + strconv.Itoa(partNow) + ", " +
 		wide(nil, nil, []string{"now"}) + " FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now) AS k")
 	s.raw(partUser, wide(usersTable.ids, usersTable.texts, append(slices.Clone(usersTable.nums), "born", "registered")),
-		`(SELECT x.*, n.born, n.registered FROM person p JOIN users x ON x.org = p.org AND x.id = p.id CROSS JOIN LATERAL
+		`(SELECT k.*, n.born, n.registered FROM `+ofPerson("users", "k.id = p.id")+` CROSS JOIN LATERAL
 			(SELECT coalesce(max(born_at), 0) AS born, coalesce(max(registered_at), 0) AS registered FROM sessions WHERE org = p.org AND user_id = p.id) n) AS k`)
 	if len(u.identifiers) > 0 {
 		s.part(partHolding, identifiersTable, "held k")
 	}
-	s.part(partHolding, identifiersTable, "person p JOIN identifiers k ON k.org = p.org AND k.user_id = p.id")
-	s.part(partJoin, joinsTable, "person p JOIN joins k ON k.org = p.org AND k.a = p.id")
-	s.part(partJoin, joinsTable, "person p JOIN joins k ON k.org = p.org AND k.b = p.id")
-	s.part(partBlock, blocksTable, "person p JOIN blocks k ON k.org = p.org AND k.user_id = p.id")
-	s.part(partPlan, plansTable, "person p JOIN plans k ON k.org = p.org AND k.user_id = p.id")
+	s.part(partHolding, identifiersTable, ofPerson("identifiers", "k.user_id = p.id"))
+	s.part(partJoin, joinsTable, ofPerson("joins", "k.a = p.id"))
+	s.part(partJoin, joinsTable, ofPerson("joins", "k.b = p.id"))
+	s.part(partBlock, blocksTable, ofPerson("blocks", "k.user_id = p.id"))
+	s.part(partPlan, plansTable, ofPerson("plans", "k.user_id = p.id"))
 	if len(u.events) > 0 {
 		orgs := texts(s, u.events, func(k revoke.EventKey) string { return k.Org })
 		authorities := texts(s, u.events, func(k revoke.EventKey) string { return k.Authority })
 		s.part(partEvent, eventsTable, "unnest("+orgs+", "+authorities+", "+texts(s, u.events, func(k revoke.EventKey) string { return k.SenderID })+
-			`) AS n (org, authority, sender_id) JOIN events k ON k.org = n.org AND k.authority = n.authority AND k.sender_id = n.sender_id AND k.sender_id <> ''`)
+			") AS n (org, authority, sender_id)"+each("events", "k.org = n.org AND k.authority = n.authority AND k.sender_id = n.sender_id AND k.sender_id <> ''"))
 	}
 	if len(u.sessions) > 0 {
 		s.part(partSession, sessionsTable, "asked k")
 	}
 	if u.sessionsOf {
-		s.part(partSession, sessionsTable, "person p JOIN sessions k ON k.org = p.org AND k.user_id = p.id AND k.ended_at = 0 AND k.expires_at > "+s.arg(int64(u.now), "bigint"))
+		s.part(partSession, sessionsTable, ofPerson("sessions", "k.user_id = p.id AND k.ended_at = 0 AND k.expires_at > "+s.arg(int64(u.now), "bigint")))
 	}
 	if len(u.resources)+len(u.names) > 0 {
 		s.part(partResource, resourcesTable, "found k")
 	}
 	if len(u.devices) > 0 {
-		s.part(partDevice, deviceIdentifiersTable, "carried k")
+		s.part(partDevice, deviceIdentifiersTable, onCarried+each("device_identifiers", "k.org = n.org AND k.device_id = n.device_id"))
 	}
 	s.newest(u)
 	s.cutoffs(u)
@@ -297,16 +312,16 @@ func (s *statement) cutoffs(u *needs) {
 	}
 	s.part(partCutoff, cutoffsTable, "unnest("+texts(s, u.orgs, func(org string) string { return org })+") AS n (org) JOIN cutoffs k ON k.org = n.org AND k.user_id = '"+zeroID+
 		"' AND k.scope IN ('everyone', 'kind', 'app')")
-	s.part(partCutoff, cutoffsTable, "person p JOIN cutoffs k ON k.org = p.org AND k.user_id = p.id")
+	s.part(partCutoff, cutoffsTable, ofPerson("cutoffs", "k.user_id = p.id"))
 	if narrow := u.narrow(); len(narrow) > 0 {
 		orgs := texts(s, narrow, func(x revoke.Scope) string { return x.Org })
 		kinds := texts(s, narrow, func(x revoke.Scope) string { return string(x.Kind) })
 		devices := ids(s, narrow, func(x revoke.Scope) revoke.ID { return x.Device })
 		s.part(partCutoff, cutoffsTable, "unnest("+orgs+", "+kinds+", "+devices+", "+texts(s, narrow, func(x revoke.Scope) string { return x.Key })+
-			") AS n (org, scope, device_id, key) JOIN cutoffs k ON k.org = n.org AND k.user_id = '"+zeroID+"' AND k.scope = n.scope AND k.device_id = n.device_id AND k.key = n.key")
+			") AS n (org, scope, device_id, key)"+each("cutoffs", "k.org = n.org AND k.user_id = '"+zeroID+"' AND k.scope = n.scope AND k.device_id = n.device_id AND k.key = n.key"))
 	}
 	onDevice := func(from string) {
-		s.part(partCutoff, cutoffsTable, from+" JOIN cutoffs k ON k.org = n.org AND k.user_id = '"+zeroID+"' AND k.scope = 'device' AND k.device_id = n.device_id AND k.key = ''")
+		s.part(partCutoff, cutoffsTable, from+each("cutoffs", "k.org = n.org AND k.user_id = '"+zeroID+"' AND k.scope = 'device' AND k.device_id = n.device_id AND k.key = ''"))
 	}
 	if len(u.devices) > 0 {
 		onDevice(onCarried)
@@ -315,8 +330,8 @@ func (s *statement) cutoffs(u *needs) {
 		onDevice("(SELECT DISTINCT org, device_id FROM asked WHERE device_id <> '" + zeroID + "') AS n")
 	}
 	if u.sessionsOf {
-		onDevice("(SELECT DISTINCT x.org, x.device_id FROM person p JOIN sessions x ON x.org = p.org AND x.user_id = p.id AND x.ended_at = 0 AND x.expires_at > " +
-			s.arg(int64(u.now), "bigint") + " AND x.device_id <> '" + zeroID + "') AS n")
+		onDevice("(SELECT DISTINCT k.org, k.device_id FROM " + ofPerson("sessions", "k.user_id = p.id AND k.ended_at = 0 AND k.expires_at > "+
+			s.arg(int64(u.now), "bigint")+" AND k.device_id <> '"+zeroID+"'") + ") AS n")
 	}
 }
 

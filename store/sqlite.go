@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -127,6 +128,8 @@ type reading struct {
 	facts *revoke.Facts
 	seen  map[orgID]bool
 	users []orgID // everybody whom the need leads to, joined people included
+	// devices are all that carry a name of the need.
+	devices []orgID
 }
 
 // gather follows the need to its people and reads what hangs on them. The one writer is the lock.
@@ -193,6 +196,7 @@ const (
 	liveOf        = "SELECT LIST FROM sessions WHERE org = ?1 AND user_id = ?2 AND ended_at = 0 AND expires_at > ?3"
 	eventBy       = "SELECT LIST FROM events WHERE org = ?1 AND authority = ?2 AND sender_id = ?3 AND sender_id <> ''"
 	deviceBy      = "SELECT LIST FROM device_identifiers WHERE org = ?1 AND namespace = ?2 AND value = ?3"
+	namesOfDevice = "SELECT LIST FROM device_identifiers WHERE org = ?1 AND device_id = ?2"
 	plansOf       = "SELECT LIST FROM plans WHERE org = ?1 AND user_id = ?2"
 	resourceOf    = "SELECT LIST FROM resources WHERE org = ?1 AND id = ?2"
 	resourceNamed = "SELECT LIST FROM resources WHERE org = ?1 AND authority = ?2 AND type = ?3 AND user_name_folded = ?4"
@@ -347,20 +351,28 @@ func (r *reading) things(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.look(ctx, deviceIdentifiersTable, deviceBy, func(row record) error {
+	var found []orgID
+	err = r.look(ctx, deviceIdentifiersTable, deviceBy, func(row record) error {
 		name, id := row.deviceIdentifier()
-		r.facts.AddDevice(name, id)
+		found = append(found, orgID{name.Org, id})
 		return nil
 	}, keys(r.need.devices, func(d revoke.DeviceIdentifier) []any { return []any{d.Org, clean(d.Namespace), clean(d.Value)} })...)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(found, func(a, b orgID) int { return cmp.Or(strings.Compare(a.org, b.org), a.id.Compare(b.id)) })
+	r.devices = slices.Compact(found)
+	return r.look(ctx, deviceIdentifiersTable, namesOfDevice, func(row record) error {
+		r.facts.AddDevice(row.deviceIdentifier())
+		return nil
+	}, keys(r.devices, orgID.key)...)
 }
 
 // newest reads the newest birth in each scope of many people: the last entry of an index.
 func (r *reading) newest(ctx context.Context) error {
 	scopes := slices.Clone(r.need.newestOf)
-	for name, devices := range r.facts.Devices {
-		for _, id := range devices {
-			scopes = append(scopes, revoke.DeviceScope(name.Org, id))
-		}
+	for _, d := range r.devices {
+		scopes = append(scopes, revoke.DeviceScope(d.org, d.id))
 	}
 	for _, scope := range scopes {
 		in, ok := sessionsIn(scope)
@@ -386,10 +398,8 @@ func (r *reading) cutoffs(ctx context.Context) error {
 		return nil
 	}
 	narrow := r.need.narrow()
-	for d, devices := range r.facts.Devices {
-		for _, id := range devices {
-			narrow = append(narrow, revoke.DeviceScope(d.Org, id))
-		}
+	for _, d := range r.devices {
+		narrow = append(narrow, revoke.DeviceScope(d.org, d.id))
 	}
 	for _, s := range r.facts.Sessions {
 		if !s.Device.IsZero() {

@@ -276,7 +276,7 @@ func devicesNamed(b *bench) {
 	facts := b.facts(revoke.Need{Devices: []revoke.DeviceIdentifier{serial, app}, Cutoffs: true})
 	both := []revoke.ID{phone.ID, tablet.ID}
 	slices.SortFunc(both, revoke.ID.Compare)
-	b.same("devices in the facts", facts.Devices, map[revoke.DeviceIdentifier][]revoke.ID{serial: both, app: both})
+	b.same("devices in the facts", facts.Devices, map[revoke.DeviceIdentifier][]revoke.ID{serial: both, app: both, udid: {phone.ID}})
 	b.same("the newest session on each", facts.NewestOf, map[revoke.Scope]revoke.Instant{revoke.DeviceScope(org, phone.ID): 0, revoke.DeviceScope(org, tablet.ID): 70})
 	b.same("their cutoffs", facts.Cutoffs, map[revoke.Scope]revoke.Cutoff{revoke.DeviceScope(org, phone.ID): {Scope: revoke.DeviceScope(org, phone.ID), At: 5}})
 	sid := revoke.Cutoff{Scope: revoke.Scope{Org: org, Kind: revoke.ScopeSession, Key: revoke.SessionKey("", "sid-9")}, At: 6}
