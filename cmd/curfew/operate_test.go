@@ -39,6 +39,7 @@ func (p program) operate(t *testing.T, folder, database string) {
 	for name, text := range map[string]string{
 		"recorded.http": string(recorded), "body.json": body, "windows.http": strings.ReplaceAll(string(recorded), "\n", "\r\n"),
 		"headless.http": "POST /hooks/okta HTTP/1.1\nContent-Type: application/json\n", "empty.json": "{}",
+		"sessions.csv": "email,kind,app,id\nanna@example.edu,mobile,portal,phone-1\nanna@example.edu,pager,portal,phone-2\n",
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -70,6 +71,10 @@ func (p program) operate(t *testing.T, folder, database string) {
 		{"target check --json", exitFailed, `"ok": true`, "1 of 2 targets"},
 		{"target check nobody", exitNotFound, "", "404"},
 		{"target pause portal", exitUsage, "", "--reason"},
+		{"session import " + at("sessions.csv"), exitFailed, at("sessions.csv") + ":3: ", "2 lines: 1 registered, 0 known before (0 of them over), 1 refused"},
+		{"session import " + at("sessions.csv") + " --json", exitFailed, `"known": 1`, "1 of 2 lines were refused"},
+		{"session import " + at("none.csv"), exitUsage, "", "no such file"},
+		{"session show phone-1", exitDone, "live", ""},
 	})
 	if after := events(); after != before || !r.active(t, session) {
 		t.Errorf("trying messages left something behind: the events were\n%s\nand are\n%s", before, after)
