@@ -68,10 +68,14 @@ func FuzzScanned(f *testing.F) {
 		"[" + strings.Replace(sound, "a@b.c", `\ud800`, 1) + "]", "[" + strings.Replace(sound, "a@b.c", `\`, 1) + "]",
 		"[" + strings.Replace(sound, `"kind"`, `"session":"\u0085","kind"`, 1) + "]",
 		"[" + strings.Replace(sound, `"kind"`, `"app":"library","kind"`, 1) + "]",
+		"[" + strings.Replace(sound, `"kind"`, "\"device\":{\"name\":\"\xff\"},\"kind\"", 1) + "]",
+		"[" + strings.Replace(sound, `"format":"email","email":"a@b.c"`, `"format":"iss_sub","iss":"","sub":"7"`, 1) + "]",
+		"[" + strings.Replace(sound, `"format":"email","email":"a@b.c"`, `"format":"aliases","identifiers":[`+strings.Repeat(`{"format":"opaque","id":"7"},`, 20)+`{"format":"opaque","id":"7"}]`, 1) + "]",
 		"[" + strings.Replace(sound, `"kind"`, `"device":{"id":"x","id":"y"},"kind"`, 1) + "]",
 		"[" + strings.Replace(sound, `"email":"a@b.c"`, `"email":"a@b.c","email":"d@e.f"`, 1) + "]",
 		"[" + strings.Replace(sound, `"format":"email"`, `"format":"aliases","identifiers":[]`, 1) + "]",
 		"[" + strings.Replace(sound, `"format":"email","email":"a@b.c"`, `"format":"aliases","identifiers":[{"format":"aliases","identifiers":[]}]`, 1) + "]",
+		"[" + strings.Replace(sound, `"format":"email","email":"a@b.c"`, `"format":"aliases","identifiers":[{"format":"aliases","identifiers":[{"format":"opaque","id":"7"}]}]`, 1) + "]",
 		"[" + strings.Replace(sound, `"format":"email","email":"a@b.c"`, `"format":"iss_sub","iss":"","sub":" "`, 1) + "]",
 	} {
 		f.Add(seed)
@@ -139,7 +143,7 @@ func FuzzRegistrations(f *testing.F) {
 	}
 	for _, more := range []string{
 		`"kind":"mobile"`, `"Kind":"mobile"`, `"app":"library"`, `"ip":"1.2.3"`, `"ip":"fe80::1%eth0"`, `"issued_at":"1970-01-01T00:00:00Z"`, `"issued_at":"2026-11-23"`,
-		`"device":{"colour":"red"}`, `"device":"x"`, `"token":"\ud800"`, `"id":"\u0000"`, `"user_agent":7`, `"sid":"` + strings.Repeat("ä", 513) + `"`, `"token":"` + strings.Repeat("ä", 9000) + `"`,
+		`"device":{"colour":"red"}`, `"device":"x"`, `"token":"\ud800"`, "\"token\":\"a\nb\"", "\"token\":\"a\xffb\"", `"id":"\u0000"`, `"user_agent":7`, `"sid":"` + strings.Repeat("ä", 513) + `"`, `"token":"` + strings.Repeat("ä", 9000) + `"`,
 	} {
 		f.Add(`{"subject":{"format":"email","email":"a@b.c"},"kind":"browser",` + more + `}`)
 	}
