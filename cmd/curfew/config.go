@@ -37,6 +37,9 @@ type Config struct {
 	Metrics        metricsSettings            `yaml:"metrics" example:"{open: false}" help:"who may read /metrics"`
 }
 
+// mainOrg is whose people they are where nothing else is said.
+const mainOrg = "main"
+
 type tokenSettings struct {
 	Name      givenName       `yaml:"name" required:"true" example:"portal" help:"the token's name, which is its source's name"`
 	Scopes    []string        `yaml:"scopes" required:"true" example:"[sessions]" help:"scim, sessions, check, changes, revoke, metrics, admin"`
@@ -66,6 +69,9 @@ type breakGlass struct {
 	Issuer  webURL `yaml:"iss" required:"true" example:"https://id.example.edu" help:"the person's issuer"`
 	Subject string `yaml:"sub" required:"true" example:"root" help:"the person's subject there"`
 }
+
+// identifier is how sessions and directories name the person.
+func (b breakGlass) identifier() string { return string(b.Issuer) + " " + b.Subject }
 
 type forwardAuth struct {
 	Cookie cookieName `yaml:"cookie" example:"session" help:"the cookie that holds the session token"`

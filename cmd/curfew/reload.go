@@ -80,7 +80,7 @@ func (p *parts) alarm(ctx context.Context, text string) {
 	p.group.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, databaseWithin)
 		defer cancel()
-		if err := p.service.Raise(ctx, revoke.AlarmKey{Org: "main", Kind: revoke.AlarmSettings, About: "SIGHUP"}, text); err != nil {
+		if err := p.service.Raise(ctx, revoke.AlarmKey{Org: mainOrg, Kind: revoke.AlarmSettings, About: "SIGHUP"}, text); err != nil {
 			p.log.Error("alarm is not recorded", "alarm", revoke.AlarmSettings, "text", text, "err", err)
 		}
 	})

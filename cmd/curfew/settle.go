@@ -40,9 +40,11 @@ func (l *Loaded) settle(d *decoder) {
 		d.problem(l.at("approvals"), "approvals", "must be 1 or 2", "1")
 	}
 	l.settleTLS(d)
-	if len(l.BreakGlass) > 0 {
-		d.problem(l.at("break_glass"), "break_glass", "is not honoured by this version, and a server that only warned would block the people whom it is to spare: take it out until it is",
-			"# break_glass: … as a comment")
+	for i, b := range l.BreakGlass {
+		key := fmt.Sprintf("break_glass[%d]", i)
+		if _, err := revoke.NewIdentifier(revoke.NamespaceIssuer, b.identifier()); (err != nil || strings.TrimSpace(b.Subject) == "") && !d.troubled(key) {
+			d.problem(l.at(key), key, "names nobody who could sign in", "{iss: https://id.example.edu, sub: root}")
+		}
 	}
 	l.Warnings = append(l.Warnings, l.planned()...)
 }
@@ -107,7 +109,7 @@ func (l *Loaded) settleTokens(d *decoder) {
 			d.problem(l.at(key+".name"), key+".name", "is the name of the token at "+first+" too", "a name of its own")
 		}
 		names[t.Name] = l.at(key + ".name").String()
-		t.Org = cmp.Or(t.Org, "main")
+		t.Org = cmp.Or(t.Org, mainOrg)
 		t.Authority = cmp.Or(t.Authority, t.Name)
 		if t.Authority == revoke.AdminAuthority && !slices.Contains(t.Scopes, "admin") {
 			d.problem(l.at(key+".name"), key, "would share the authority admin, which is the admins' own", "authority: okta")

@@ -177,7 +177,7 @@ func (l *Loaded) settleSources(d *decoder) {
 		if slices.ContainsFunc(l.Tokens, func(t tokenSettings) bool { return string(t.Name) == name }) {
 			d.problem(l.at(key), key, "is the name of a token too, and both are names of sources", "a name of its own; share authority: where they speak for one directory")
 		}
-		s.Org, s.Authority = cmp.Or(s.Org, "main"), cmp.Or(s.Authority, givenName(name))
+		s.Org, s.Authority = cmp.Or(s.Org, mainOrg), cmp.Or(s.Authority, givenName(name))
 		s.IDs = cmp.Or(s.IDs, s.Authority)
 		if s.Authority == revoke.AdminAuthority {
 			d.problem(l.at(key), key, "would have the authority admin, which is the admins' own", "authority: okta")
@@ -251,7 +251,7 @@ func (r ruleSettings) over(kind revoke.SignalKind) revoke.Rule {
 func (l *Loaded) settleTargets(d *decoder) {
 	for _, name := range slices.Sorted(maps.Keys(l.Targets)) {
 		s, key := l.Targets[name], "targets."+name
-		s.Org = cmp.Or(s.Org, "main")
+		s.Org = cmp.Or(s.Org, mainOrg)
 		if s.Recheck != 0 {
 			l.Warnings = append(l.Warnings, fmt.Sprintf("%s.recheck is set (%s), but this version has no policies yet: it changes nothing", key, l.at(key+".recheck")))
 		}

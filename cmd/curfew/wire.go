@@ -98,6 +98,9 @@ func openServer(ctx context.Context, l *Loaded, log *slog.Logger) (_ *server, er
 	if err = s.service.Load(ctx); err != nil {
 		return nil, err
 	}
+	if err = s.service.BreakGlass(ctx, mainOrg, l.breakGlass()); err != nil {
+		return nil, err // a server that spared nobody would block those who are to repair the rest
+	}
 	return s, s.wire(l) //nolint:contextcheck // each request has a context of its own
 }
 
@@ -202,6 +205,15 @@ func (l *Loaded) sourceNames() []string {
 	out := slices.Collect(maps.Keys(l.Sources))
 	for _, t := range l.Tokens {
 		out = append(out, string(t.Name))
+	}
+	return out
+}
+
+// breakGlass names the people whom only an admin blocks.
+func (l *Loaded) breakGlass() []revoke.Subject {
+	out := make([]revoke.Subject, len(l.BreakGlass))
+	for i, b := range l.BreakGlass {
+		out[i].Add(revoke.NamespaceIssuer, b.identifier())
 	}
 	return out
 }
