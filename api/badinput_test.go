@@ -79,9 +79,8 @@ type sent struct {
 	what, method, path, body string
 	opaque                   string // the path, where it is sent as it stands
 	header                   []string
-	status                   []int    // any of which it must be answered with
-	field                    string   // which errors must name, or a part of it; "*" for any, empty for none
-	word                     []string // of the problem, any of which; none for the one that the status has
+	status                   []int  // any of which it must be answered with
+	field                    string // which errors must name, or a part of it; "*" for any, empty for none
 }
 
 // nowhere allows that the thing of an operation's path is looked for before the body, where the world has no such thing.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"curfew/api"
+	"curfew/api/apitest"
 )
 
 // raw sends bytes on one connection and returns the answers that come back, until the server closes or want are there.
@@ -39,6 +40,11 @@ func (b *bundle) raw(want int, parts ...string) (answers []reply, closed bool) {
 		text, _ := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
 		answers = append(answers, reply{resp.StatusCode, resp.Header, string(text)})
+		// Which path it was about is not known here: any refusal of ours will do.
+		refusal := apitest.Exchange{Method: http.MethodTrace, Path: "/", Status: resp.StatusCode, Header: resp.Header, Body: text}
+		if err := b.doc.Check(refusal); resp.StatusCode >= 400 && err != nil {
+			b.t.Error(err)
+		}
 		if resp.Close {
 			rest, _ := io.ReadAll(in)
 			if len(rest) > 0 {

@@ -141,6 +141,10 @@ func document(cfg *Config) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return assemble(all, cfg)
+}
+
+func assemble(all map[string]topic, cfg *Config) ([]byte, error) {
 	base := all[baseTopic]
 	doc := struct {
 		OpenAPI    string                    `json:"openapi"`

@@ -89,7 +89,7 @@ func (r *reader) texts(at string, in map[string]any, names ...string) {
 }
 
 // refers reports whether a value is a reference, whose target must be there.
-func (r *reader) refers(at string, value any, beside ...string) bool {
+func (r *reader) refers(at string, value any) bool {
 	ref, ok := object(value)["$ref"]
 	if !ok {
 		return false
@@ -99,7 +99,7 @@ func (r *reader) refers(at string, value any, beside ...string) bool {
 	if !local || r.doc.At(target) == nil {
 		r.Errorf("%s: %v leads nowhere", at, ref)
 	}
-	r.members(at, value, append(beside, "$ref", "description", "summary")...)
+	r.members(at, value, "$ref", "description", "summary")
 	return true
 }
 
