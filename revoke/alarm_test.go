@@ -90,8 +90,11 @@ func TestRefusedCredentialIsAlarmedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t)
-		var refuse atomic.Bool
+		var refuse, trouble atomic.Bool
 		portal := &system{answer: func(int, revoke.Owed) (revoke.Receipt, error) {
+			if trouble.Load() {
+				return revoke.Receipt{}, errors.New("503")
+			}
 			if refuse.Load() {
 				return revoke.Receipt{}, revoke.RefusedCredential{Err: errors.New("401")}
 			}
@@ -134,6 +137,10 @@ func TestRefusedCredentialIsAlarmedOnce(t *testing.T) {
 		o.send(oktaSource, revoke.Signal{Kind: revoke.Suspended, Subject: by("bob@example.edu")})
 		pass(time.Hour)
 		want(1, "refused for an hour")
+		trouble.Store(true)
+		pass(20 * time.Minute)
+		want(1, "while it does not answer at all")
+		trouble.Store(false)
 		stop()
 		stop = run()
 		pass(10 * time.Minute)
@@ -144,7 +151,7 @@ func TestRefusedCredentialIsAlarmedOnce(t *testing.T) {
 		refuse.Store(false)
 		stop = run()
 		defer func() { stop() }()
-		pass(10 * time.Minute)
+		pass(2 * time.Hour)
 		want(0, "taken again, by a server that was started since")
 		refuse.Store(true)
 		o.send(oktaSource, revoke.Signal{Kind: revoke.CredentialCompromised})

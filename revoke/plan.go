@@ -73,11 +73,11 @@ func (d *decision) plan(sig Signal, rule Rule, user ID) {
 	switch {
 	case p.CarriedAt != 0:
 	case p.EffectiveAt != 0 && p.EffectiveAt <= d.f.Now:
-		if _, lifted := d.instants(user, ClassPlain); have.CarriedAt != 0 && p.EffectiveAt < lifted {
+		if _, lifted := d.instants(user, ClassPlain); p.EffectiveAt < lifted {
 			d.takeBack(sig, user) // the new day was lifted already, the one that it replaces was not
 		}
 		d.carry(p, sig, rule)
-	case have.CarriedAt != 0:
+	default: // what an earlier one blocked, also on somebody joined since
 		d.takeBack(sig, user)
 	}
 }

@@ -255,6 +255,21 @@ func TestPlansOfJoinedPeople(t *testing.T) {
 	}
 }
 
+// A plan that was carried out for one user, and none any more for another: once the two are one person, saying that there is none
+// lifts what stands.
+func TestTakingBackThePlanOfAJoinedPerson(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	var phone revoke.Subject
+	phone.Add(revoke.NamespacePhone, "+44201234")
+	o.announce(o.now())
+	o.send(hrSource, revoke.Signal{Kind: revoke.Terminated, Planned: true, Subject: phone})
+	o.send(oktaSource, revoke.Signal{Kind: revoke.CredentialChanged, OccurredAt: o.now().Add(-time.Hour), Subject: append(by("sally@example.edu"), phone...)})
+	o.wantBlocked(true, "joined")
+	o.announce(0)
+	o.wantBlocked(false, "said to be none")
+}
+
 // blockers are the authorities whose blocks stand on Sally, asked one by one: what the others say is left out.
 func (o *office) blockers() []string {
 	o.t.Helper()

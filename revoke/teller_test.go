@@ -143,6 +143,10 @@ func TestAlarmIsRetried(t *testing.T) {
 				t.Errorf("tries do not grow apart: %v", bad.tries)
 			}
 		}
+		pass(3 * time.Hour) // nobody raises it any more
+		if got := good.got(); len(got) != 2 {
+			t.Errorf("hours later the good one was told %v, want once more of what was raised since", got)
+		}
 		stop()
 		bad.answer = nil
 		stop = telling(t, o, both)
@@ -178,12 +182,19 @@ func TestAlarmReceiverThatHangs(t *testing.T) {
 		if got := good.got(); len(got) != 5 {
 			t.Errorf("after half a minute the good one was told %v", got)
 		}
+		for i := range 5 {
+			o.raise(fmt.Sprintf("later source %d", i))
+		}
+		pass(20 * time.Second)
+		if got := good.got(); len(got) != 10 {
+			t.Errorf("twenty seconds after more was raised the good one was told %v", got)
+		}
 		pass(9 * time.Minute)
-		if got := busy.got(); len(got) != 4 {
+		if got := busy.got(); len(got) != 9 {
 			t.Errorf("the busy one was told %v, want all but what it asked to wait with", got)
 		}
 		pass(2 * time.Minute)
-		if got := busy.got(); len(got) != 5 {
+		if got := busy.got(); len(got) != 10 {
 			t.Errorf("after what it had asked for the busy one was told %v", got)
 		}
 	})
