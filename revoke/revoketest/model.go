@@ -101,6 +101,15 @@ func (r *modelRun) actions() map[string]func(*rapid.T) {
 		{"provision", 2, r.provision},
 		{"write a resource", 5, r.writeResource},
 		{"repeat an event", 1, r.repeat},
+		{"announce", 1, r.announce},
+		{"take back an announcement", 1, r.takeBack},
+		{"lock", 1, r.lock},
+		{"unlock", 1, r.unlock},
+		{"block for a time", 1, r.blockForATime},
+		{"time is up", 1, r.timeIsUp},
+		{"lose device by another name", 1, r.loseDeviceByName},
+		{"another org", 2, r.elsewhere},
+		{"check tokens", 2, r.checkTokens},
 		{"restart", 2, r.restart},
 		{"commit fails", 1, r.fault},
 	} {
@@ -148,6 +157,7 @@ func (r *modelRun) source(name string) revoke.Source {
 	switch name {
 	case "okta":
 		src.Learns = true
+		src.Rules = map[revoke.SignalKind]revoke.Rule{revoke.Locked: {Cut: revoke.AtEvent, Block: revoke.SetBlock, Class: revoke.ClassLocked}}
 	case "ops":
 		src.Authority, src.Admin, src.Devices = revoke.AdminAuthority, true, true
 	case "mdm":

@@ -32,6 +32,13 @@ type group struct{ nodes []*node }
 
 type twoInstants struct{ blocked, lifted tick }
 
+// Blocks of an authority that nothing lifts but their own end are the model's authorities by themselves.
+const (
+	timed   = "admin, for a time"
+	locker  = "okta's lock"
+	planner = "plans"
+)
+
 // modelCut is what of a person's sessions a cutoff covers; empty members cover all.
 type modelCut struct {
 	kind        revoke.Kind
@@ -81,7 +88,7 @@ func (m *model) learnAbout(n *node, names []string) *node {
 		switch {
 		case other == nil:
 			m.names[name] = n
-		case other.group != n.group && !m.standsOf(other.group, revoke.AdminAuthority):
+		case other.group != n.group && !m.standsOf(other.group, revoke.AdminAuthority) && !m.standsOf(other.group, timed):
 			m.join(n, other)
 		}
 	}
@@ -116,7 +123,7 @@ func (m *model) stands(g *group) bool {
 func (m *model) standsOf(g *group, authority string) bool {
 	lifted := tick(0)
 	for _, n := range g.nodes {
-		if b := n.blocks[authority]; b != nil && authority != revoke.AdminAuthority {
+		if b := n.blocks[authority]; b != nil && authority != revoke.AdminAuthority && authority != timed {
 			lifted = latest(lifted, b.lifted)
 		}
 	}
@@ -228,6 +235,31 @@ func (m *model) covered(s *modelSession) (at tick) {
 		}
 	}
 	return at
+}
+
+// takeBack lifts what an authority set on each user by itself: as it was never there, but for what it ended.
+func (m *model) takeBack(n *node, authority string) {
+	stood := m.standsOf(n.group, authority)
+	for _, each := range n.group.nodes {
+		if b := each.blocks[authority]; b != nil && b.lifted <= b.blocked {
+			b.lifted = b.blocked + 1
+		}
+	}
+	if stood {
+		m.cut(n, modelCut{}, m.step)
+	}
+}
+
+// timeIsUp ends the timed block of one user.
+func (m *model) timeIsUp(n *node) {
+	b := n.blocks[timed]
+	if b == nil || b.blocked == 0 || b.lifted > b.blocked {
+		return
+	}
+	if b.blocked >= n.over {
+		m.cut(n, modelCut{}, m.step)
+	}
+	b.lifted = m.step
 }
 
 // settle ends every session that a block or a cutoff covers by now.

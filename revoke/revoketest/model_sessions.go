@@ -58,7 +58,7 @@ func (r *modelRun) registerOne(t *rapid.T) {
 func (s *modelSession) registration(names []string, issued revoke.Instant) revoke.Registration {
 	reg := revoke.Registration{Subject: subject(names), App: s.app, Kind: s.kind, ClientID: s.id, Token: s.token, IssuedAt: issued}
 	if s.device != "" {
-		reg.Device = []revoke.DeviceIdentifier{{Namespace: revoke.NamespaceDeviceID, Value: s.device}}
+		reg.Device = deviceNames(s.device)
 		reg.Facts.DeviceID = s.device
 	}
 	return reg
