@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"fmt"
 	"io"
 	"os"
@@ -153,6 +154,22 @@ func BenchmarkRegisterMany(b *testing.B) {
 				if !done[i].Created {
 					b.Fatalf("registration %d: %v", i, done[i].Err)
 				}
+			}
+		}
+	})
+}
+
+// BenchmarkBulk writes a thousand rows as a bare bulk insert does, which is what an import is measured by.
+func BenchmarkBulk(b *testing.B) {
+	onEach(b, func(b *testing.B, d *database, _ *revoke.Service) {
+		db, err := sql.Open(d.driver, d.storeDSN)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		for b.Loop() {
+			if err := d.writeRows(b.Context(), db, d.bulkStatement()); err != nil {
+				b.Fatal(err)
 			}
 		}
 	})

@@ -95,13 +95,17 @@ func sessionRow(n int64) []any {
 	}
 }
 
+// bulkStatement writes such rows the fastest way there is.
+func (d *database) bulkStatement() string {
+	columns := sessionColumns()
+	if d.driver == "sqlite" {
+		return "INSERT INTO sessions (" + strings.Join(columns, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(columns)-1) + ")"
+	}
+	return "COPY sessions (" + strings.Join(columns, ", ") + ") FROM STDIN"
+}
+
 // bulk is the contender that writes such rows itself, beside the server.
 func (d *database) bulk() contender {
-	columns := sessionColumns()
-	statement := "COPY sessions (" + strings.Join(columns, ", ") + ") FROM STDIN"
-	if d.driver == "sqlite" {
-		statement = "INSERT INTO sessions (" + strings.Join(columns, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(columns)-1) + ")"
-	}
 	return contender{name: "rows written in bulk", open: func(context.Context) (rate, func() error, error) {
 		db, err := sql.Open(d.driver, d.storeDSN)
 		if err != nil {
@@ -109,7 +113,7 @@ func (d *database) bulk() contender {
 		}
 		db.SetMaxOpenConns(1)
 		return counting(asked, workers(1, func(ctx context.Context, _ int) error {
-			return d.writeRows(ctx, db, statement)
+			return d.writeRows(ctx, db, d.bulkStatement())
 		})), db.Close, nil
 	}}
 }
