@@ -158,10 +158,11 @@ func (s *steps) restart() {
 func (s *steps) until(what string, try func() answer) answer {
 	s.t.Helper()
 	for range 100 {
-		switch a := try(); {
-		case a.status == 0:
+		a := try()
+		switch a.status {
+		case 0:
 			s.restart()
-		case a.status == http.StatusServiceUnavailable:
+		case http.StatusServiceUnavailable:
 		default:
 			return a
 		}
