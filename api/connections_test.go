@@ -109,21 +109,43 @@ func TestOneAddressLeavesRoomForOthers(t *testing.T) {
 			t.Errorf("while one network holds %d connections, %s is answered: %t, want %t", mostOfOne, from, got, want)
 		}
 	}
-	again := func(what string) {
-		for end := time.Now().Add(20 * time.Second); !ask("2001:db8::9"); { // the server sees the end of a connection a moment later
+	soon := func(from, what string) {
+		t.Helper()
+		for end := time.Now().Add(20 * time.Second); !ask(from); { // the server sees the end of a connection a moment later
 			if time.Now().After(end) {
-				t.Fatalf("%s is not to be had again", what)
+				t.Fatalf("%s: %s is not answered", what, from)
 			}
 		}
 	}
+	for len(open) < 2*mostOfOne {
+		local := h.call("127.0.0.1")
+		open = append(open, local)
+		if !answers(t, local) {
+			t.Fatal("who is on this machine is turned away")
+		}
+	}
+	soon("127.0.0.1", "who is on this machine is held to the sum alone")
+	for _, local := range open[mostOfOne:] {
+		_ = local.Close()
+	}
+	open = open[:mostOfOne]
 	_ = open[0].Close()
-	again("the place of one address")
-	for range most - mostOfOne + 1 {
-		open = append(open, h.call("198.51.100.1")) // a proxy stands for many
+	soon("2001:db8::9", "after one of its network was closed")
+	open = open[1:]
+	for end := time.Now().Add(20 * time.Second); len(open) < most; { // a place is free when the server has seen the end of what held it
+		c := h.call("198.51.100.1") // a proxy stands for many
+		if open = append(open, c); !answers(t, c) {
+			open = open[:len(open)-1]
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d connections are held, want %d", len(open), most)
+		}
 	}
 	if ask("192.0.2.9") {
 		t.Errorf("with %d connections open another one is answered", most)
 	}
-	_ = open[len(open)-1].Close()
-	again("the last place")
+	for _, c := range open {
+		_ = c.Close()
+	}
+	soon("192.0.2.9", "after one of all was closed")
 }

@@ -64,7 +64,7 @@ func withLetters(l *letterbox) func(*api.Config) {
 	return func(cfg *api.Config) {
 		elsewhere(cfg)
 		abroad := hr()
-		abroad.Name, abroad.Org = "hr-abroad", "college"
+		abroad.Name, abroad.Authority, abroad.Org = "hr-abroad", "hr-abroad", "college"
 		cfg.Read = l
 		cfg.Senders = []api.Sender{{Source: hr(), Built: true}, {Source: abroad, Built: true}, {Source: revoke.Source{Name: "sap", Org: "main", Type: "sap", Authority: "sap", IDs: "sap"}}}
 	}
@@ -209,6 +209,17 @@ func TestReplayOfWhatAnApplicationSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.want("its source is gone", b.as("ops", "POST", "/v1/events/"+ignored+"/replay", ""), 409, "conflict")
+	if got := b.want("decided, and its source is gone", b.as("ops", "POST", path, ""), 200); got.text("state") != "decided" {
+		t.Errorf("a decided event whose source is gone: %s", got.body)
+	}
+	moved := tokens()[1]
+	moved.Source.Org = "college"
+	moved.Source.Rules = map[revoke.SignalKind]revoke.Rule{revoke.RiskRaised: {Cut: revoke.AtReceipt}}
+	cfg.Tokens = append(cfg.Tokens, moved)
+	if err := b.app.Replace(cfg); err != nil {
+		t.Fatal(err)
+	}
+	b.want("its source speaks for another org now", b.as("ops", "POST", "/v1/events/"+ignored+"/replay", ""), 409, "conflict")
 	b.want("nothing of the kind", b.as("ops", "POST", "/v1/events/019aaf3c-5b40-7000-8000-000000000000/replay", ""), 404, "not-found")
 	b.want("a member that is none", b.as("ops", "POST", "/v1/events/"+ignored+"/replay", `{"force": true}`), 422, "invalid")
 }

@@ -120,6 +120,10 @@ func TestADeliveryIsGivenUp(t *testing.T) {
 	if got := b.want("it", b.as("ops", "GET", "/v1/deliveries/"+done, ""), 200); got.text("state") != "done" {
 		t.Errorf("a done delivery: %s", got.body)
 	}
+	revocation, _, _ := strings.Cut(done, ":")
+	if got := b.want("its revocation", b.as("ops", "GET", "/v1/revocations/"+revocation, ""), 200); got.member("progress.done") != 1.0 || got.member("progress.due") != 0.0 {
+		t.Errorf("one delivery is done: %s", got.body)
+	}
 	b.want("another org's", b.as("abroad", "POST", "/v1/deliveries/"+id+"/drop", why), 404, "not-found")
 	b.want("none", b.as("ops", "POST", "/v1/deliveries/019aaf3c-5b40-7000-8000-000000000000:canvas/drop", why), 404, "not-found")
 	b.want("no id", b.as("ops", "POST", "/v1/deliveries/x/drop", why), 404, "not-found")

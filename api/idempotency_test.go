@@ -227,9 +227,27 @@ func (d dying) Receive(ctx context.Context, actor revoke.Actor, src revoke.Sourc
 
 func TestAKeyOutlivesItsProcess(t *testing.T) {
 	t.Parallel()
-	dead := false
-	b := start(t, func(cfg *api.Config) { cfg.Service = dying{cfg.Service.(*revoke.Service), &dead} })
+	dead := true
+	b := start(t, func(cfg *api.Config) {
+		cfg.Service, cfg.Logout = dying{cfg.Service.(*revoke.Service), &dead}, api.LogoutEverywhere
+	})
 	b.register("sally@example.edu", "browser", "laptop")
+	user := b.want("look up", b.as("ops", "GET", "/v1/users?email=sally@example.edu", ""), 200).text("items.id")
+	for path, body := range map[string]string{
+		"/v1/users/" + user + "/lift": why, "/v1/signals": `{"signal": "risk-high", "subject": ` + tom + `}`, "/oauth2/revoke": "token=laptop",
+	} {
+		dead = false
+		if got := b.keyed("ops", path, path, body); got.status != 500 {
+			t.Fatalf("killed in %s: %d %s", path, got.status, got.body)
+		}
+		events := len(b.store.AllEvents())
+		b.store.Moving().Advance(time.Minute)
+		if got := b.keyed("ops", path, path, body); got.status >= 300 || len(b.store.AllEvents()) != events {
+			t.Errorf("%s, taken over: %d %s, and %d events, were %d", path, got.status, got.body, len(b.store.AllEvents()), events)
+		}
+	}
+	dead = false
+	b.register("sally@example.edu", "browser", "another")
 	order := `{"scope": "user", "subject": ` + sally + `, "reason": "theft"}`
 	b.want("killed after its commit", b.keyed("soc", "k", "/v1/revocations", order), 500)
 	events := len(b.store.AllEvents())

@@ -151,6 +151,14 @@ func TestRetiredAuthority(t *testing.T) {
 	if lifted := b.want("lift", b.as("ops", "POST", "/v1/sources/sap/retire", `{"to": null, "reason": "contract ended"}`), 200); lifted.member("people") != 1.0 || lifted.member("to") != nil || authority() != "" {
 		t.Errorf("lifted: %s, blocked by %q", lifted.body, authority())
 	}
+	abroad := hr()
+	abroad.Name, abroad.Authority, abroad.Org = "hr-abroad", "hr-abroad", "college"
+	if _, err := b.service.Receive(t.Context(), revoke.Actor{Kind: "source", Name: "hr-abroad"}, abroad, l.event("hr-abroad", letter{"9", "fired", "sally@example.edu"})); err != nil {
+		t.Fatal(err)
+	}
+	if own := b.want("another org's own", b.as("abroad", "POST", "/v1/sources/hr-abroad/retire", `{"reason": "x"}`), 200); own.member("people") != 1.0 {
+		t.Errorf("another org lifted its own: %s", own.body)
+	}
 	if err := b.app.Replace(func() api.Config { c := cfg; c.Senders = nil; return c }()); err != nil {
 		t.Fatal(err)
 	}

@@ -76,13 +76,12 @@ func TestATargetWaitsUntilItMayGoOn(t *testing.T) {
 	rung := 0
 	b := start(t, withSystems, func(cfg *api.Config) { cfg.Retried = func() { rung++ } })
 	b.order(sally)
-	var since any
+	now := b.store.Clock().Now()
 	for range 2 {
 		got := b.want("pause", b.as("ops", "POST", "/v1/targets/canvas/pause", why), 200)
-		if got.member("paused") == nil || got.member("due") != 1.0 || since != nil && got.member("paused") != since {
-			t.Errorf("paused: %s, before since %v", got.body, since)
+		if got.member("paused") == nil || got.member("due") != 1.0 || got.member("paused") != now.String() {
+			t.Errorf("paused at %s: %s", now, got.body)
 		}
-		since = got.member("paused")
 		b.store.Moving().Advance(1e9)
 	}
 	if owed := b.claim(); len(owed) != 0 || rung != 0 {

@@ -70,6 +70,15 @@ func TestTimelineTellsAPersonsStory(t *testing.T) {
 	b.want("block", b.as("ops", "POST", "/v1/users/"+user+"/block", `{"reason": "left"}`), 200)
 	step()
 	b.want("lift", b.as("ops", "POST", "/v1/users/"+user+"/lift", `{"reason": "came back"}`), 200)
+	joins := 0
+	for _, m := range b.timeline(user, 100) {
+		if m.What == "joined" {
+			joins++
+		}
+	}
+	if joins != 1 {
+		t.Errorf("one join is told %d times", joins)
+	}
 	step()
 	b.want("split", b.as("ops", "POST", "/v1/users/"+user+"/split", fmt.Sprintf(`{"with": %q, "reason": "x"}`, taught)), 200)
 	if all := b.timeline(taught, 100); slices.ContainsFunc(all, func(m moment) bool { return m.What == "session-began" }) {
@@ -126,10 +135,11 @@ func TestTimelineStaysInOrderWhileThingsHappen(t *testing.T) {
 			b.order(sally)
 		}
 	}
+	b.order(sally) // a first page that ends before the first session
 	user := b.want("look up", b.as("ops", "GET", "/v1/users?email=sally@example.edu", ""), 200).text("items.id")
 	whole := b.timeline(user, 100)
-	if len(whole) != 9+3+1 {
-		t.Fatalf("%d moments, want 9 sessions, 3 revocations and an address: %+v", len(whole), whole)
+	if len(whole) != 9+4+1 {
+		t.Fatalf("%d moments, want 9 sessions, 4 revocations and an address: %+v", len(whole), whole)
 	}
 	for limit := 1; limit < 6; limit++ {
 		var read []moment

@@ -44,12 +44,14 @@ func TestForwardAuthKnowsEveryOrg(t *testing.T) {
 // An application of another org that registers a token of which it knows that its session was ended brings nobody back.
 func TestForwardAuthIsNotFooledByAnotherOrg(t *testing.T) {
 	t.Parallel()
-	for _, atHome := range []string{"portal", "college-portal"} {
+	for i, atHome := range []string{"portal", "college-portal", "portal", "college-portal"} {
 		b := start(t, branch)
 		foreign := map[string]string{"portal": "college-portal", "college-portal": "portal"}[atHome]
 		registration := `{"subject": ` + sally + `, "kind": "browser", "token": "stolen"}`
 		id := b.want("register", b.as(atHome, "POST", "/v1/sessions", registration), 201).text("id")
-		b.want("before", b.do("GET", "/verify", "", "Authorization", "Bearer stolen"), 200)
+		if i < 2 { // else nobody has asked about it so far
+			b.want("before", b.do("GET", "/verify", "", "Authorization", "Bearer stolen"), 200)
+		}
 		b.want("end", b.as(atHome, "DELETE", "/v1/sessions/"+id, ""), 200)
 		b.want("register it elsewhere", b.as(foreign, "POST", "/v1/sessions", registration), 201)
 		for range 2 {
