@@ -117,6 +117,31 @@ func TestBadPathsAreRefused(t *testing.T) {
 	}
 }
 
+// TestBadKeysAreRefused sends keys that are none to every operation that takes one.
+func TestBadKeysAreRefused(t *testing.T) {
+	t.Parallel()
+	w := makeWorld(t)
+	tried := 0
+	for _, op := range w.doc.Operations {
+		at := slices.IndexFunc(op.Parameters, func(p apitest.Parameter) bool { return p.Name == onceHeader })
+		if at < 0 || op.Body["content"] != nil && soundBody(t, op) == "" {
+			continue
+		}
+		tried++
+		path, _ := w.known(op)
+		for _, key := range []string{"", strings.Repeat("a", 256), "schlüssel", "a\tb", "\u202ekey", "\u00a0"} {
+			if key != "" && w.doc.ValidateText(op.Parameters[at].Schema, key) == nil {
+				t.Errorf("%s: the document allows the key %q", op.ID, key)
+			}
+			w.refuses(&sent{what: "the key " + shows(key), method: op.Method, path: path, body: soundBody(t, op), header: append(asJSON(op), onceHeader, key), status: []int{400}})
+		}
+		w.refuses(&sent{what: "two keys", method: op.Method, path: path, body: soundBody(t, op), header: append(asJSON(op), onceHeader, "a", onceHeader, "b"), status: []int{400}})
+	}
+	if tried < 10 {
+		t.Errorf("only %d operations take a key", tried)
+	}
+}
+
 // TestOtherOrgsAreNotThere tries with an admin of another org everything that there is.
 func TestOtherOrgsAreNotThere(t *testing.T) {
 	t.Parallel()
