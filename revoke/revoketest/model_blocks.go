@@ -70,15 +70,6 @@ func deviceNames(device string) []revoke.DeviceIdentifier {
 	return []revoke.DeviceIdentifier{{Namespace: revoke.NamespaceSerial, Value: "serial of " + device}, {Namespace: revoke.NamespaceDeviceID, Value: device}}
 }
 
-func (r *modelRun) loseDeviceByName(t *rapid.T) {
-	r.model.step++
-	device := rapid.SampledFrom(devices[1:]).Draw(t, "device")
-	name := rapid.SampledFrom(deviceNames(device)).Draw(t, "name")
-	r.send(t, r.source("mdm"), revoke.Signal{Kind: revoke.DeviceLost, Device: []revoke.DeviceIdentifier{name}})
-	r.model.wide[revoke.Scope{Kind: revoke.ScopeDevice, Key: device}] = r.model.step
-	r.model.settle(fmt.Sprintf("device lost by its %s at step %d", name.Namespace, r.model.step))
-}
-
 // elsewhere lets something happen in another org to whoever has the same names there: nothing here.
 func (r *modelRun) elsewhere(t *rapid.T) {
 	r.n++

@@ -17,6 +17,7 @@ type model struct {
 	names    map[string]*node // by identifier
 	sessions []*modelSession
 	wide     map[revoke.Scope]tick // everyone, kind, app, device
+	devices  map[string]bool       // the names of devices that a session or a signal named
 }
 
 // node is a user: one that was met under a name that led to nobody known.
@@ -60,7 +61,7 @@ type modelSession struct {
 }
 
 func newModel() *model {
-	return &model{names: map[string]*node{}, wide: map[revoke.Scope]tick{}}
+	return &model{names: map[string]*node{}, wide: map[revoke.Scope]tick{}, devices: map[string]bool{}}
 }
 
 // find returns whom the names lead to, strongest first, and remembers somebody nobody has seen.

@@ -52,6 +52,9 @@ func (r *modelRun) registerOne(t *rapid.T) {
 		s.node = r.model.find(names)
 	}
 	s.registered = r.model.step
+	for _, name := range deviceNames(s.device) {
+		r.model.devices[name.Value] = true
+	}
 	r.model.sessions = append(r.model.sessions, s)
 }
 

@@ -155,6 +155,10 @@ func (r *modelRun) clearPart(t *rapid.T) {
 	n := r.model.find(names)
 	out := r.send(t, src, sig)
 	r.model.cut(n, what, r.model.step)
+	if what.device != "" && !r.model.devices[what.device] { // nobody has registered it: the news is widened to the person
+		r.model.devices[what.device] = true
+		r.model.cut(n, modelCut{}, r.model.step)
+	}
 	r.model.settle(fmt.Sprintf("part of a person at step %d", r.model.step))
 	r.owed(t, out)
 }
@@ -168,7 +172,9 @@ var (
 func (r *modelRun) loseDevice(t *rapid.T) {
 	r.model.step++
 	device := rapid.SampledFrom(devices[1:]).Draw(t, "device")
-	r.send(t, r.source("mdm"), revoke.Signal{Kind: revoke.DeviceLost, Device: []revoke.DeviceIdentifier{{Namespace: revoke.NamespaceDeviceID, Value: device}}})
+	name := rapid.SampledFrom(deviceNames(device)).Draw(t, "name")
+	r.send(t, r.source("mdm"), revoke.Signal{Kind: revoke.DeviceLost, Device: []revoke.DeviceIdentifier{name}})
+	r.model.devices[name.Value] = true
 	r.model.wide[revoke.Scope{Kind: revoke.ScopeDevice, Key: device}] = r.model.step
 	r.model.settle(fmt.Sprintf("device lost at step %d", r.model.step))
 }
