@@ -86,7 +86,10 @@ func Merge(group ...Effects) Effects {
 	out.Cutoffs = folded(group, func(e *Effects) []Cutoff { return e.Cutoffs }, func(c Cutoff) Scope { return c.Scope }, Cutoff.Join)
 	out.Devices = folded(group, func(e *Effects) []Device { return e.Devices }, func(d Device) ID { return d.ID }, Device.join)
 	out.Ends = folded(group, func(e *Effects) []End { return e.Ends }, func(end End) ID { return end.Session }, func(a, _ End) End { return a })
-	out.Resources = folded(group, func(e *Effects) []Resource { return e.Resources }, func(r Resource) ID { return r.ID }, func(_, b Resource) Resource { return b })
+	out.Resources = folded(group, func(e *Effects) []Resource { return e.Resources }, func(r Resource) ID { return r.ID }, func(a, b Resource) Resource {
+		b.SameValues = a.SameValues && b.SameValues
+		return b
+	})
 	out.Plans = folded(group, func(e *Effects) []Plan { return e.Plans }, func(p Plan) PlanKey { return p.PlanKey }, func(_, b Plan) Plan { return b })
 	for _, e := range group {
 		out.Members = append(slices.DeleteFunc(out.Members, func(m Member) bool { return slices.Contains(e.Left, m.MemberKey) }), e.Members...)

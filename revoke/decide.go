@@ -44,6 +44,7 @@ func (n *Need) add(other Need) {
 	n.Sessions = append(n.Sessions, other.Sessions...)
 	n.Devices = append(n.Devices, other.Devices...)
 	n.Events = append(n.Events, other.Events...)
+	n.Resources, n.Mentioned = append(n.Resources, other.Resources...), append(n.Mentioned, other.Mentioned...)
 	n.Members, n.MembersOf = append(n.Members, other.Members...), append(n.MembersOf, other.MembersOf...)
 	n.NewestOf = append(n.NewestOf, other.NewestOf...)
 	n.Cutoffs, n.SessionsOf = n.Cutoffs || other.Cutoffs, n.SessionsOf || other.SessionsOf

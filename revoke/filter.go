@@ -10,37 +10,37 @@ import (
 	"strings"
 )
 
-// Where is a condition on resources, in the grammar of RFC 7644 section 3.4.2.2 with every name in its canonical form. The zero
-// Where matches all.
-type Where struct {
-	Op        WhereOp
-	Terms     []Where // of and, or (any number), not and any (one)
-	Attribute string  // of any: the multi-valued attribute; of a comparison: a path as in [Value]
-	Text      string  // what is compared with: text, or "true" and "false"
-	Number    float64 // instead of Text where Numeric
+// Filter is a condition on resources, in the grammar of RFC 7644 section 3.4.2.2 with every name in its canonical form. The zero
+// Filter matches all.
+type Filter struct {
+	Op        FilterOp
+	Terms     []Filter // of and, or (any number), not and any (one)
+	Attribute string   // of any: the multi-valued attribute; of a comparison: a path as in [Value]
+	Text      string   // what is compared with: text, or "true" and "false"
+	Number    float64  // instead of Text where Numeric
 	Numeric   bool
 	Exact     bool // the attribute's letter case counts (caseExact, RFC 7643 section 2.2)
 }
 
-// WhereOp is what a condition says. The set is closed.
-type WhereOp string
+// FilterOp is what a condition says. The set is closed.
+type FilterOp string
 
 // The operators. Not equal is the opposite of equal, also where there is no value.
 const (
-	WhereAll WhereOp = ""
-	WhereAnd WhereOp = "and"
-	WhereOr  WhereOp = "or"
-	WhereNot WhereOp = "not"
-	WhereAny WhereOp = "any" // one element of a multi-valued attribute meets all of the term: emails[type eq "work" and value co "x"]
-	WhereEq  WhereOp = "eq"
-	WhereCo  WhereOp = "co"
-	WhereSw  WhereOp = "sw"
-	WhereEw  WhereOp = "ew"
-	WhereGt  WhereOp = "gt"
-	WhereGe  WhereOp = "ge"
-	WhereLt  WhereOp = "lt"
-	WhereLe  WhereOp = "le"
-	WherePr  WhereOp = "pr"
+	FilterAll FilterOp = ""
+	FilterAnd FilterOp = "and"
+	FilterOr  FilterOp = "or"
+	FilterNot FilterOp = "not"
+	FilterAny FilterOp = "any" // one element of a multi-valued attribute meets all of the term: emails[type eq "work" and value co "x"]
+	FilterEq  FilterOp = "eq"
+	FilterCo  FilterOp = "co"
+	FilterSw  FilterOp = "sw"
+	FilterEw  FilterOp = "ew"
+	FilterGt  FilterOp = "gt"
+	FilterGe  FilterOp = "ge"
+	FilterLt  FilterOp = "lt"
+	FilterLe  FilterOp = "le"
+	FilterPr  FilterOp = "pr"
 )
 
 // Value is one simple value of a resource, as filters and sorting see it. Path is canonical: userName, name.familyName,
@@ -53,70 +53,70 @@ type Value struct {
 	Numeric bool
 }
 
-// Matches reports whether a resource with these values meets w. It is the naive reading of what stores compile to SQL, and what
+// Matches reports whether a resource with these values meets f. It is the naive reading of what stores compile to SQL, and what
 // they are compared with.
-func (w *Where) Matches(values []Value) bool {
-	switch w.Op {
-	case WhereAll:
+func (f *Filter) Matches(values []Value) bool {
+	switch f.Op {
+	case FilterAll:
 		return true
-	case WhereAnd:
-		return !slices.ContainsFunc(w.Terms, func(t Where) bool { return !t.Matches(values) })
-	case WhereOr:
-		return slices.ContainsFunc(w.Terms, func(t Where) bool { return t.Matches(values) })
-	case WhereNot:
-		return !w.Terms[0].Matches(values)
-	case WhereAny:
+	case FilterAnd:
+		return !slices.ContainsFunc(f.Terms, func(t Filter) bool { return !t.Matches(values) })
+	case FilterOr:
+		return slices.ContainsFunc(f.Terms, func(t Filter) bool { return t.Matches(values) })
+	case FilterNot:
+		return !f.Terms[0].Matches(values)
+	case FilterAny:
 		elements := map[int][]Value{}
 		for _, v := range values {
-			if rest, ok := strings.CutPrefix(v.Path, w.Attribute+"."); ok && rest != "" {
+			if rest, ok := strings.CutPrefix(v.Path, f.Attribute+"."); ok && rest != "" {
 				elements[v.N] = append(elements[v.N], v)
 			}
 		}
 		for _, element := range elements {
-			if w.Terms[0].Matches(element) {
+			if f.Terms[0].Matches(element) {
 				return true
 			}
 		}
 		return false
-	case WhereEq, WhereCo, WhereSw, WhereEw, WhereGt, WhereGe, WhereLt, WhereLe, WherePr:
-		return slices.ContainsFunc(values, w.meets)
+	case FilterEq, FilterCo, FilterSw, FilterEw, FilterGt, FilterGe, FilterLt, FilterLe, FilterPr:
+		return slices.ContainsFunc(values, f.meets)
 	}
 	return false
 }
 
 // meets reports whether one value meets a comparison.
-func (w *Where) meets(v Value) bool {
-	if v.Path != w.Attribute || w.Op != WherePr && v.Numeric != w.Numeric {
+func (f *Filter) meets(v Value) bool {
+	if v.Path != f.Attribute || f.Op != FilterPr && v.Numeric != f.Numeric {
 		return false
 	}
-	have, want := v.Text, w.Text
-	if !w.Exact {
+	have, want := v.Text, f.Text
+	if !f.Exact {
 		have, want = Fold(have), Fold(want)
 	}
 	order := strings.Compare(have, want)
-	if w.Numeric {
-		order = cmp.Compare(v.Number, w.Number)
+	if f.Numeric {
+		order = cmp.Compare(v.Number, f.Number)
 	}
-	switch w.Op {
-	case WherePr:
+	switch f.Op {
+	case FilterPr:
 		return true
-	case WhereEq:
+	case FilterEq:
 		return order == 0
-	case WhereGt:
+	case FilterGt:
 		return order > 0
-	case WhereGe:
+	case FilterGe:
 		return order >= 0
-	case WhereLt:
+	case FilterLt:
 		return order < 0
-	case WhereLe:
+	case FilterLe:
 		return order <= 0
-	case WhereCo:
-		return !w.Numeric && strings.Contains(have, want)
-	case WhereSw:
-		return !w.Numeric && strings.HasPrefix(have, want)
-	case WhereEw:
-		return !w.Numeric && strings.HasSuffix(have, want)
-	case WhereAll, WhereAnd, WhereOr, WhereNot, WhereAny:
+	case FilterCo:
+		return !f.Numeric && strings.Contains(have, want)
+	case FilterSw:
+		return !f.Numeric && strings.HasPrefix(have, want)
+	case FilterEw:
+		return !f.Numeric && strings.HasSuffix(have, want)
+	case FilterAll, FilterAnd, FilterOr, FilterNot, FilterAny:
 	}
 	return false
 }

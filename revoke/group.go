@@ -1,6 +1,7 @@
 package revoke
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -144,7 +145,7 @@ func (d *decision) createGroup(draft Draft) (Provisioned, error) {
 	src := d.in.source
 	r := draft.Resource
 	r.ID, r.Org, r.Authority, r.User, r.Named, r.Active = d.newID(), src.Org, src.Authority, ID{}, true, true
-	r.CreatedAt, r.UpdatedAt, r.Version = d.f.Now, d.f.Now, 1
+	r.CreatedAt, r.UpdatedAt, r.Version, r.SameValues = d.f.Now, d.f.Now, 1, false
 	if _, err := d.members(r.ID, draft.Members); err != nil {
 		return Provisioned{}, err
 	}
@@ -164,6 +165,7 @@ func (d *decision) updateGroup(r Resource, draft Draft) (Provisioned, error) {
 		return Provisioned{}, err
 	}
 	r.UserName, r.ExternalID, r.Profile = draft.UserName, draft.ExternalID, draft.Profile
+	r.SameValues = bytes.Equal(r.Profile, was.Profile)
 	if !moved && !r.differs(was) {
 		return Provisioned{Resource: was}, nil
 	}

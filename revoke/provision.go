@@ -105,7 +105,7 @@ func (s *Service) DeleteResource(ctx context.Context, actor Actor, src Source, i
 			return Provisioned{}, err
 		}
 		d.event.Type = "DELETE"
-		r.DeletedAt, r.UpdatedAt, r.Active, r.Named, r.Version = d.f.Now, d.f.Now, false, false, r.Version+1
+		r.DeletedAt, r.UpdatedAt, r.Active, r.Named, r.Version, r.SameValues = d.f.Now, d.f.Now, false, false, r.Version+1, false
 		d.write(Effects{Resources: []Resource{r}, Left: d.f.memberships(id)})
 		if r.Type == TypeGroup {
 			d.auditResource("delete", r, nil)
@@ -131,7 +131,7 @@ func (s *Service) DeactivateRefused(ctx context.Context, actor Actor, src Source
 		d.event.Note = "the request was refused: " + why
 		repeated := !r.Active || r.RefusedAt != 0
 		if r.Active {
-			r.RefusedAt = d.f.Now // what it shows stays as it was, and so does its version
+			r.RefusedAt, r.SameValues = d.f.Now, true // what it shows stays as it was, and so does its version
 			d.write(Effects{Resources: []Resource{r}})
 		}
 		d.say(r.User, Signal{Kind: Deactivated, Repeated: repeated})
@@ -193,7 +193,10 @@ func (draft *Draft) need(src Source, self ID) Need {
 	if draft.Members.Clear && !self.IsZero() {
 		n.MembersOf = []ID{self}
 	}
-	n.Resources = append(n.Resources, draft.Members.Add...)
+	n.Mentioned = draft.Members.Add
+	if src.Rule(AccessChanged).Acts() { // then those who leave are people to decide about
+		n.Resources = append(n.Resources, draft.Members.Remove...)
+	}
 	for _, id := range slices.Concat(draft.Members.Add, draft.Members.Remove) {
 		if !self.IsZero() {
 			n.Members = append(n.Members, MemberKey{src.Org, self, id})
@@ -208,7 +211,7 @@ func (draft *Draft) name(src Source) ResourceName {
 
 // covers reports whether a decision that locked n may also decide what other names.
 func (n *Need) covers(other Need) bool {
-	return slices.Equal(n.Members, other.Members) && slices.Equal(n.MembersOf, other.MembersOf) &&
+	return slices.Equal(n.Resources, other.Resources) && slices.Equal(n.Members, other.Members) && slices.Equal(n.MembersOf, other.MembersOf) &&
 		!slices.ContainsFunc(other.Identifiers, func(id Identifier) bool { return !slices.Contains(n.Identifiers, id) }) &&
 		!slices.ContainsFunc(other.Names, func(name ResourceName) bool { return !slices.Contains(n.Names, name) })
 }
@@ -229,7 +232,7 @@ func (d *decision) create(draft Draft) (Provisioned, error) {
 		return Provisioned{}, err
 	}
 	r := draft.Resource
-	r.Org, r.Authority, r.Named, r.UpdatedAt = src.Org, src.Authority, true, d.f.Now
+	r.Org, r.Authority, r.Named, r.UpdatedAt, r.SameValues = src.Org, src.Authority, true, d.f.Now, false
 	d.event.Type = draft.Request
 	restored := !old.ID.IsZero()
 	if restored {
@@ -276,7 +279,7 @@ func (d *decision) update(r Resource, draft Draft) (Provisioned, error) {
 		return Provisioned{}, err
 	}
 	was := r
-	r.UserName, r.ExternalID, r.Active, r.Emails, r.Profile = draft.UserName, draft.ExternalID, draft.Active, draft.Emails, draft.Profile
+	r.UserName, r.ExternalID, r.Active, r.Profile = draft.UserName, draft.ExternalID, draft.Active, draft.Profile
 	lifts := draft.Said && draft.Active && was.Active && was.RefusedAt != 0
 	if draft.Said && draft.Active {
 		r.RefusedAt = 0
@@ -284,6 +287,7 @@ func (d *decision) update(r Resource, draft Draft) (Provisioned, error) {
 	out := Provisioned{Resource: was}
 	if r.differs(was) {
 		r.Named, r.Version, r.UpdatedAt, out.Changed = true, was.Version+1, d.f.Now, true
+		r.SameValues = bytes.Equal(r.Profile, was.Profile)
 		subject := append(Subject{d.in.source.ResourceIdentifier(r.ID)}, draft.Subject.In(d.in.source.Org)...)
 		d.release(r.User, subject)
 		d.learn(r.User, subject, d.f.Now)
@@ -338,7 +342,7 @@ func (d *decision) makeRoom(draft Draft, self ID) (restore Resource, err error) 
 		}
 	}
 	for _, r := range evicted {
-		r.Named, r.UpdatedAt = false, d.f.Now
+		r.Named, r.UpdatedAt, r.SameValues = false, d.f.Now, true
 		d.write(Effects{Resources: []Resource{r}})
 	}
 	return restore, nil

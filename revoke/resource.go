@@ -12,20 +12,14 @@ type Resource struct {
 	UserName   string // as sent; a group's displayName
 	ExternalID string // as sent, compared exactly
 	Active     bool
-	Emails     []ResourceEmail
 	Profile    json.RawMessage // every attribute but passwords, in canonical names
 	Version    int64           // counts from 1
 	CreatedAt  Instant
 	UpdatedAt  Instant
 	DeletedAt  Instant
 	Named      bool    // it answers to its userName; an inactive one loses it to another person
+	SameValues bool    // of a write: of its values only those in columns changed
 	RefusedAt  Instant // a deactivation was carried out although its request was refused; the next accepted active:true lifts
-}
-
-// ResourceEmail is one address of a resource, for filters.
-type ResourceEmail struct {
-	Type  string `json:"type,omitempty"`
-	Value string `json:"value"`
 }
 
 // Deleted reports whether the resource is gone.
@@ -33,12 +27,22 @@ func (r *Resource) Deleted() bool { return r.DeletedAt != 0 }
 
 // ResourceQuery is one page of the resources of an authority, by creation then id.
 type ResourceQuery struct {
-	Org       string
-	Authority string
-	Type      string
-	Filter    Filter
-	Offset    int // resources to pass over
-	Limit     int // at most so many; zero only counts
+	Org        string
+	Authority  string
+	Type       string
+	Filter     Filter
+	SortBy     string // a path as in [Value]; empty: by creation. What has no such value comes last, or first when descending
+	Descending bool
+	After      *ResourceCursor // where a page in the order of creation goes on
+	Offset     int             // resources to pass over
+	Limit      int             // at most so many; zero only counts
+	Count      bool            // how many there are in all, too
+}
+
+// ResourceCursor is where a list in the order of creation goes on.
+type ResourceCursor struct {
+	CreatedAt Instant
+	ID        ID
 }
 
 // MemberQuery asks for members, by group and resource after the cursor.
@@ -48,17 +52,6 @@ type MemberQuery struct {
 	Resources []ID // or the memberships of these resources
 	After     MemberKey
 	Limit     int
-}
-
-// Filter is a conjunction of equalities on what stores index. The full grammar of RFC 7644 section 3.4.2.2 comes with
-// its own compiler; what a Filter cannot say is refused before it reaches a store.
-type Filter []Condition
-
-// Condition compares one attribute. Attribute is "id", "userName", "externalId", "emails.value" or "emails.type"; those of
-// emails in one Filter are about the same address. userName and emails compare without case.
-type Condition struct {
-	Attribute string
-	Value     string
 }
 
 // Fold returns the form in which names are compared without case, in every store.

@@ -13,7 +13,8 @@ type Need struct {
 	Sessions    []SessionRef
 	Devices     []DeviceIdentifier // every device that carries one, with the newest session on it
 	Events      []EventKey
-	Resources   []ID           // SCIM resources by id
+	Resources   []ID           // SCIM resources by id, and the people they are of
+	Mentioned   []ID           // SCIM resources of which only matters that they are there; they are not locked
 	Names       []ResourceName // SCIM resources by what must be unique, deleted and inactive ones too
 	Members     []MemberKey    // those of them that are there
 	MembersOf   []ID           // every member of these groups
@@ -67,7 +68,7 @@ type Reader interface {
 	EachSession(ctx context.Context, scope Scope, now Instant, each func(*Session)) error
 	// Resource returns a SCIM resource that is not deleted.
 	Resource(ctx context.Context, org, authority string, id ID) (Resource, error)
-	// Resources returns a page and how many there are in all.
+	// Resources returns a page and, if asked, how many there are in all.
 	Resources(ctx context.Context, q ResourceQuery) ([]Resource, int, error)
 	// Ping asks whether the store answers.
 	Ping(ctx context.Context) error

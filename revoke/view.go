@@ -53,8 +53,8 @@ func newPeople(slots int) *people { return &people{slots: make([]atomic.Pointer[
 
 // find returns the slot of a user, or the one that it would have.
 func (t *people) find(user ID) (*atomic.Pointer[Personal], *Personal) {
-	for at := binary.BigEndian.Uint64(user[8:]); ; at++ { // the random end of the id: its beginning is time
-		slot := &t.slots[at&uint64(len(t.slots)-1)]
+	for at := int(binary.BigEndian.Uint32(user[12:])); ; at++ { // the random end of the id: its beginning is time
+		slot := &t.slots[at&(len(t.slots)-1)]
 		if p := slot.Load(); p == nil || p.User == user {
 			return slot, p
 		}

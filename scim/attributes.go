@@ -41,11 +41,9 @@ func draftOf(src revoke.Source, r revoke.Resource, doc map[string]any) (revoke.D
 			return revoke.Draft{}, err
 		}
 	}
-	r.Org, r.Authority, r.Type = src.Org, src.Authority, typeUser
+	r.Org, r.Authority, r.Type = src.Org, src.Authority, revoke.TypeUser
 	return revoke.Draft{Resource: r, Subject: subjectOf(src, doc)}, nil
 }
-
-const typeUser = "User"
 
 func fill(r *revoke.Resource, doc map[string]any) error {
 	r.UserName, _ = doc["userName"].(string)
@@ -61,15 +59,6 @@ func fill(r *revoke.Resource, doc map[string]any) error {
 	if r.ExternalID != "" {
 		if _, err := revoke.NewIdentifier(revoke.NamespaceExternalID, r.ExternalID); err != nil {
 			return badRequest(invalidValue, "externalId is empty, longer than 512 bytes or unprintable.")
-		}
-	}
-	r.Emails = nil
-	for _, each := range elements(doc["emails"]) {
-		address, _ := each.(map[string]any)
-		value, _ := address["value"].(string)
-		kind, _ := address["type"].(string)
-		if value != "" {
-			r.Emails = append(r.Emails, revoke.ResourceEmail{Type: kind, Value: value})
 		}
 	}
 	profile := map[string]any{}
@@ -169,8 +158,11 @@ func (a *attributes) names(o object, doc map[string]any) {
 	}
 }
 
-// show renders a user. Its version is weak: two equal ones may differ in the order of members.
+// show renders a resource. Its version is weak: two equal ones may differ in the order of members.
 func (h *handler) show(r revoke.Resource) (map[string]any, error) {
+	if r.Type == revoke.TypeGroup {
+		return h.showGroup(r), nil
+	}
 	doc, err := documentOf(r)
 	if err != nil {
 		return nil, err
@@ -180,19 +172,25 @@ func (h *handler) show(r revoke.Resource) (map[string]any, error) {
 		schemas = append(schemas, enterpriseURI)
 	}
 	doc["schemas"], doc["id"] = schemas, r.ID.String()
-	doc["meta"] = map[string]any{
-		"resourceType": typeUser,
+	doc["meta"] = h.meta(r)
+	return doc, nil
+}
+
+func (h *handler) meta(r revoke.Resource) map[string]any {
+	return map[string]any{
+		"resourceType": r.Type,
 		"created":      r.CreatedAt,
 		"lastModified": r.UpdatedAt,
-		"location":     h.location(r.ID),
+		"location":     h.location(r.Type, r.ID),
 		"version":      version(r),
 	}
-	return doc, nil
 }
 
 func version(r revoke.Resource) string { return fmt.Sprintf(`W/"%d"`, r.Version) }
 
-func (h *handler) location(id revoke.ID) string { return h.base + "/Users/" + id.String() }
+func (h *handler) location(kind string, id revoke.ID) string {
+	return h.base + "/" + kind + "s/" + id.String()
+}
 
 // encode writes JSON without the escapes that are for HTML. What we encode always can be.
 func encode(v any) []byte {

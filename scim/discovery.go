@@ -7,6 +7,8 @@ import (
 	"net/url"
 
 	"github.com/elimity-com/scim/schema"
+
+	"curfew/revoke"
 )
 
 // discovery is what the server says about itself (RFC 7644 section 4). It is ours rather than the library's, whose answers are
@@ -21,15 +23,21 @@ type discovery struct {
 func newDiscovery(base string) (discovery, error) {
 	d := discovery{types: map[string]any{}, schemas: map[string]any{}}
 	d.config = encode(serviceProviderConfig(base))
-	d.types[fold(typeUser)] = map[string]any{
+	d.types[fold(revoke.TypeUser)] = map[string]any{
 		"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:ResourceType"},
-		"id":      typeUser, "name": typeUser, "endpoint": "/Users", "description": "A person who may hold sessions",
+		"id":      revoke.TypeUser, "name": revoke.TypeUser, "endpoint": "/Users", "description": "A person who may hold sessions",
 		"schema":           coreURI,
 		"schemaExtensions": []any{map[string]any{"schema": enterpriseURI, "required": false}},
-		"meta":             meta("ResourceType", base+"/ResourceTypes/"+typeUser),
+		"meta":             meta("ResourceType", base+"/ResourceTypes/"+revoke.TypeUser),
+	}
+	d.types[fold(revoke.TypeGroup)] = map[string]any{
+		"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:ResourceType"},
+		"id":      revoke.TypeGroup, "name": revoke.TypeGroup, "endpoint": "/Groups", "description": "People that a directory keeps together",
+		"schema": groupURI,
+		"meta":   meta("ResourceType", base+"/ResourceTypes/"+revoke.TypeGroup),
 	}
 	for _, each := range []schema.Schema{
-		schema.CoreUserSchema(), schema.ExtensionEnterpriseUser(),
+		schema.CoreUserSchema(), schema.ExtensionEnterpriseUser(), schema.CoreGroupSchema(),
 		schema.ServiceProviderConfigSchema(), schema.ResourceTypeSchema(), schema.Definition(),
 	} {
 		doc, err := plain(each.ToMap())
@@ -53,13 +61,14 @@ func serviceProviderConfig(base string) map[string]any {
 	return map[string]any{
 		"schemas":        []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"patch":          supported(true),
-		"bulk":           map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"bulk":           map[string]any{"supported": true, "maxOperations": maxBulk, "maxPayloadSize": maxBody},
 		"filter":         map[string]any{"supported": true, "maxResults": maxPage},
 		"changePassword": supported(true),
-		"sort":           supported(false),
-		"etag":           supported(false), // versions are shown; If-Match and If-None-Match are not judged
+		"sort":           supported(true),
+		"etag":           supported(true),
 		"pagination": map[string]any{
-			"cursor": false, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": defaultPage, "maxPageSize": maxPage,
+			"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": defaultPage, "maxPageSize": maxPage,
+			"cursorTimeout": cursorLives,
 		},
 		"authenticationSchemes": []any{
 			map[string]any{
@@ -115,7 +124,7 @@ func (d discovery) answer(e endpoint, query url.Values) (answer, error) {
 		return ok(d.config)
 	case endpointResourceTypes:
 		if e.id == "" {
-			return ok(list([]any{d.types[fold(typeUser)]}, 1, 1))
+			return ok(list([]any{d.types[fold(revoke.TypeUser)], d.types[fold(revoke.TypeGroup)]}, 2, 1))
 		}
 		if doc, found := d.types[fold(e.id)]; found {
 			return ok(encode(doc))
@@ -131,7 +140,7 @@ func (d discovery) answer(e endpoint, query url.Values) (answer, error) {
 		if doc, found := d.schemas[fold(e.id)]; found {
 			return ok(encode(doc))
 		}
-	case endpointUsers, endpointUser:
+	case endpointUsers, endpointUser, endpointGroups, endpointGroup, endpointUserSearch, endpointGroupSearch, endpointBulk:
 	}
 	return answer{}, nowhere()
 }

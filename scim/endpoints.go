@@ -12,6 +12,11 @@ type endpointKind int
 const (
 	endpointUsers endpointKind = iota
 	endpointUser
+	endpointGroups
+	endpointGroup
+	endpointUserSearch
+	endpointGroupSearch
+	endpointBulk
 	endpointServiceProviderConfig
 	endpointResourceTypes
 	endpointSchemas
@@ -27,10 +32,16 @@ const (
 	readOnly       = "GET, HEAD, OPTIONS"
 	onCollection   = "GET, HEAD, POST, OPTIONS"
 	onOneOfTheUser = "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"
+	postOnly       = "POST, OPTIONS"
 )
 
 func (e endpoint) allows(method string) bool {
 	return slices.Contains(strings.Split(e.allow, ", "), method)
+}
+
+// describes reports whether the endpoint says something about the server itself.
+func (e endpoint) describes() bool {
+	return e.kind == endpointServiceProviderConfig || e.kind == endpointResourceTypes || e.kind == endpointSchemas
 }
 
 // path is the path that the library knows the endpoint by.
@@ -59,14 +70,9 @@ func route(path string) (endpoint, error) {
 	if len(parts) > 1 {
 		id = parts[1]
 	}
-	if fold(parts[len(parts)-1]) == ".search" && len(parts) <= 2 {
-		return endpoint{}, notImplemented("POST /.search")
-	}
 	switch name {
-	case "groups":
-		return endpoint{}, notImplemented("The resource type Group")
-	case "bulk":
-		return endpoint{}, notImplemented("/Bulk")
+	case ".search":
+		return endpoint{}, notImplemented("A query at the root")
 	case "me":
 		return endpoint{}, notImplemented("/Me")
 	}
@@ -74,6 +80,16 @@ func route(path string) (endpoint, error) {
 		return endpoint{}, nowhere()
 	}
 	switch {
+	case name == "users" && fold(id) == ".search":
+		return endpoint{kind: endpointUserSearch, allow: postOnly}, nil
+	case name == "groups" && fold(id) == ".search":
+		return endpoint{kind: endpointGroupSearch, allow: postOnly}, nil
+	case name == "bulk" && id == "":
+		return endpoint{kind: endpointBulk, allow: postOnly}, nil
+	case name == "groups" && id == "":
+		return endpoint{kind: endpointGroups, allow: onCollection}, nil
+	case name == "groups":
+		return endpoint{kind: endpointGroup, id: id, allow: onOneOfTheUser}, nil
 	case name == "users" && id == "":
 		return endpoint{kind: endpointUsers, allow: onCollection}, nil
 	case name == "users":
@@ -90,5 +106,5 @@ func route(path string) (endpoint, error) {
 }
 
 func nowhere() refusal {
-	return refusal{status: http.StatusNotFound, detail: "There is nothing at this path. Users are at /scim/v2/Users."}
+	return refusal{status: http.StatusNotFound, detail: "There is nothing at this path. Users are at /scim/v2/Users, groups at /scim/v2/Groups."}
 }

@@ -48,7 +48,7 @@ func notImplemented(what string) refusal {
 }
 
 func noResource() refusal {
-	return refusal{status: http.StatusNotFound, detail: "There is no such user among those that this token made."}
+	return refusal{status: http.StatusNotFound, detail: "There is no such user or group among those that this token made."}
 }
 
 // refusalOf says how an error is answered. What the core or the store says stays inside, but for the sentences that were
@@ -68,7 +68,7 @@ func refusalOf(err error) refusal {
 	case errors.Is(err, revoke.ErrConflict):
 		return refusal{
 			status: http.StatusConflict, scimType: uniqueness, cause: err,
-			detail: "Another user that this token made has this userName or externalId. Change that one, or choose another name.",
+			detail: "Another user or group that this token made has this userName, displayName or externalId. Change that one, or choose another name.",
 		}
 	case errors.Is(err, revoke.ErrUnavailable), errors.Is(err, revoke.ErrNotFresh), errors.Is(err, revoke.ErrUnknownCommit),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -1,9 +1,11 @@
 package scim
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	filter "github.com/scim2/filter-parser/v2"
 
@@ -12,30 +14,27 @@ import (
 
 const (
 	maxFilter      = 2048 // bytes
-	maxFilterDepth = 5    // of parentheses and brackets
+	maxFilterDepth = 10   // of parentheses and brackets
 	maxTerms       = 20
 )
 
-// compile makes a filter into what stores can answer. Until the full grammar has its compiler these are equalities, joined by
-// "and", of userName, externalId, id and emails; anything else is refused in words, never answered wrongly.
-func (a *attributes) compile(text string) (out revoke.Filter, err error) {
+// compile makes a filter (RFC 7644 section 3.4.2.2) into what stores answer. A name that nobody knows is refused in words: to take
+// it for one without a value would answer wrongly.
+func (a *attributes) compile(text string) (revoke.Filter, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return nil, nil
+		return revoke.Filter{}, nil
 	}
 	quoted, err := quoteValues(text)
 	if err != nil {
-		return nil, err
+		return revoke.Filter{}, err
 	}
 	expression, err := parseFilter(quoted)
 	if err != nil {
-		return nil, badRequest(invalidFilter, "The filter cannot be read. Write for example userName eq \"sally@example.edu\".")
+		return revoke.Filter{}, badRequest(invalidFilter, "The filter cannot be read. Write for example userName eq \"sally@example.edu\".")
 	}
 	c := compiler{names: a}
-	if err := c.add(expression); err != nil {
-		return nil, err
-	}
-	return c.out, nil
+	return c.expression(expression, nil)
 }
 
 // parseFilter keeps a panic of the parser out of the rest.
@@ -49,65 +48,201 @@ func parseFilter(text string) (e filter.Expression, err error) {
 }
 
 type compiler struct {
-	names  *attributes
-	out    revoke.Filter
-	emails bool // a term about emails was seen
-	terms  int
+	names *attributes
+	terms int
 }
 
-func (c *compiler) add(e filter.Expression) error {
+// expression compiles one; within brackets of is the attribute whose elements it is about.
+func (c *compiler) expression(e filter.Expression, of *place) (revoke.Filter, error) {
 	if c.terms++; c.terms > maxTerms {
-		return badRequest(tooMany, "The filter has more than 20 terms.")
+		return revoke.Filter{}, badRequest(tooMany, "The filter has more than 20 terms.")
 	}
 	switch e := e.(type) {
 	case *filter.LogicalExpression:
-		if e.Operator != filter.AND {
-			return unsupportedFilter(`"or"`)
+		op := revoke.FilterAnd
+		if e.Operator == filter.OR {
+			op = revoke.FilterOr
 		}
-		if err := c.add(e.Left); err != nil {
-			return err
-		}
-		return c.add(e.Right)
-	case *filter.AttributeExpression:
-		return c.compare(e)
+		return c.both(op, e, of)
+	case *filter.NotExpression:
+		term, err := c.expression(e.Expression, of)
+		return revoke.Filter{Op: revoke.FilterNot, Terms: []revoke.Filter{term}}, err
 	case *filter.ValuePath:
-		if p := c.names.point(e.AttributePath.URI(), e.AttributePath.AttributeName, "", ""); p.attribute.Name() != "emails" {
-			return unsupportedFilter("a filter in brackets on anything but emails")
+		return c.brackets(e, of)
+	case *filter.AttributeExpression:
+		if of != nil {
+			return c.inElement(e, of)
 		}
-		if err := c.oneAddress(); err != nil {
-			return err
-		}
-		return c.address(e.ValueFilter)
+		return c.compare(e)
 	default:
-		return unsupportedFilter(`"not"`)
+		return revoke.Filter{}, badRequest(invalidFilter, "The filter cannot be read.")
 	}
 }
 
-func (c *compiler) compare(e *filter.AttributeExpression) error {
+func (c *compiler) both(op revoke.FilterOp, e *filter.LogicalExpression, of *place) (revoke.Filter, error) {
+	left, err := c.expression(e.Left, of)
+	if err != nil {
+		return left, err
+	}
+	right, err := c.expression(e.Right, of)
+	return revoke.Filter{Op: op, Terms: []revoke.Filter{left, right}}, err
+}
+
+func (c *compiler) brackets(e *filter.ValuePath, of *place) (revoke.Filter, error) {
+	p := c.names.point(c.uri(e.AttributePath.URI()), e.AttributePath.AttributeName, "", "")
+	if of != nil || p.meaning != someAttribute || !p.attribute.MultiValued() || !p.attribute.complex() {
+		return revoke.Filter{}, unknownInFilter(e.AttributePath.String() + "[…]")
+	}
+	term, err := c.expression(e.ValueFilter, &p)
+	return revoke.Filter{Op: revoke.FilterAny, Attribute: p.canonical(), Terms: []revoke.Filter{term}}, err
+}
+
+// inElement compares a sub-attribute of an element.
+func (c *compiler) inElement(e *filter.AttributeExpression, of *place) (revoke.Filter, error) {
+	sub, ok := of.attribute.sub(e.AttributePath.AttributeName)
+	if !ok || e.AttributePath.SubAttribute != nil {
+		return revoke.Filter{}, unknownInFilter(of.canonical() + "[" + e.AttributePath.String() + "]")
+	}
+	return comparison(of.canonical()+"."+sub.Name(), kindOf(sub), e)
+}
+
+// compare compares an attribute. A complex one stands for its value, where it has one (RFC 7643 section 2.4).
+func (c *compiler) compare(e *filter.AttributeExpression) (revoke.Filter, error) {
 	path := e.AttributePath
 	p := c.names.point(c.uri(path.URI()), path.AttributeName, "", path.SubAttributeName())
 	switch {
 	case p.meaning == somePassword:
-		return badRequest(invalidFilter, "Nobody can filter by password.")
-	case p.meaning == resourceID && path.SubAttributeName() == "":
-		return c.equal("id", e)
-	case p.meaning != someAttribute || p.attribute.uri != "":
-		return unsupportedFilter(quote(path.String()))
+		return revoke.Filter{}, badRequest(invalidFilter, "Nobody can filter by password.")
+	case p.meaning == resourceID && path.SubAttribute == nil:
+		return comparison("id", compared{exact: true}, e)
+	case p.meaning == serverOwned && fold(path.AttributeName) == "meta":
+		return ofMeta(fold(path.SubAttributeName()), e)
+	case p.meaning != someAttribute:
+		return revoke.Filter{}, unknownInFilter(path.String())
 	}
-	switch name := p.attribute.Name(); name {
-	case "userName", "externalId":
-		return c.equal(name, e)
-	case "emails":
-		if err := c.oneAddress(); err != nil {
-			return err
-		}
-		if p.sub == "" {
-			p.sub = "value" // RFC 7643 section 2.4: the value is what is meant
-		}
-		return c.email(p.sub, e)
+	if !p.attribute.complex() {
+		return comparison(p.canonical(), kindOf(p.attribute.CoreAttribute), e)
+	}
+	if p.sub == "" && p.attribute.hasValue() {
+		p.sub = "value"
+	}
+	if def, ok := p.attribute.sub(p.sub); ok {
+		return comparison(p.canonical(), kindOf(def), e)
+	}
+	if operatorOf(e) != string(filter.PR) {
+		return revoke.Filter{}, badRequest(invalidFilter, quote(path.String())+" has no value of its own. Name one of its sub-attributes.")
+	}
+	any := revoke.Filter{Op: revoke.FilterOr}
+	for _, def := range p.attribute.SubAttributes() {
+		any.Terms = append(any.Terms, revoke.Filter{Op: revoke.FilterPr, Attribute: p.canonical() + "." + def.Name()})
+	}
+	return any, nil
+}
+
+// ofMeta compares what the server says of a resource.
+func ofMeta(sub string, e *filter.AttributeExpression) (revoke.Filter, error) {
+	switch sub {
+	case "created":
+		return comparison("meta.created", compared{kind: "dateTime"}, e)
+	case "lastmodified":
+		return comparison("meta.lastModified", compared{kind: "dateTime"}, e)
+	case "resourcetype":
+		return comparison("meta.resourceType", compared{exact: true}, e)
 	default:
-		return unsupportedFilter(quote(path.String()))
+		return revoke.Filter{}, unknownInFilter(e.AttributePath.String())
 	}
+}
+
+// compared is how values of an attribute are compared.
+type compared struct {
+	kind  string // boolean, dateTime, decimal, integer; anything else is text
+	exact bool
+}
+
+func kindOf(def interface {
+	AttributeType() string
+	CaseExact() bool
+},
+) compared {
+	return compared{def.AttributeType(), def.CaseExact()}
+}
+
+func operatorOf(e *filter.AttributeExpression) string { return fold(string(e.Operator)) }
+
+var operators = []revoke.FilterOp{
+	revoke.FilterEq, revoke.FilterCo, revoke.FilterSw, revoke.FilterEw, revoke.FilterGt, revoke.FilterGe, revoke.FilterLt, revoke.FilterLe,
+}
+
+// comparison is one term. What is not equal is the opposite of what is.
+func comparison(path string, of compared, e *filter.AttributeExpression) (revoke.Filter, error) {
+	f := revoke.Filter{Op: revoke.FilterOp(operatorOf(e)), Attribute: path, Exact: of.exact}
+	negated := f.Op == "ne"
+	if negated {
+		f.Op = revoke.FilterEq
+	}
+	if f.Op == revoke.FilterPr {
+		f.Exact = false
+		return f, nil
+	}
+	if !slices.Contains(operators, f.Op) {
+		return f, badRequest(invalidFilter, "The operator "+quote(string(e.Operator))+" is unknown. Use eq, ne, co, sw, ew, gt, ge, lt, le or pr.")
+	}
+	sent := unescape(e.CompareValue)
+	if sent == nil { // RFC 7643 section 2.5: null is no value
+		if f.Op != revoke.FilterEq {
+			return f, badRequest(invalidFilter, "null can be compared with eq and ne only.")
+		}
+		present := revoke.Filter{Op: revoke.FilterPr, Attribute: path}
+		if negated {
+			return present, nil
+		}
+		return revoke.Filter{Op: revoke.FilterNot, Terms: []revoke.Filter{present}}, nil
+	}
+	if err := compareWith(&f, of, sent); err != nil {
+		return revoke.Filter{}, err
+	}
+	if negated {
+		return revoke.Filter{Op: revoke.FilterNot, Terms: []revoke.Filter{f}}, nil
+	}
+	return f, nil
+}
+
+// compareWith sets what f compares with, in the attribute's own type.
+func compareWith(f *revoke.Filter, of compared, sent any) error {
+	text, isText := sent.(string)
+	wrong := func(fix string) error {
+		return badRequest(invalidFilter, f.Attribute+" is compared with something of another type. "+fix)
+	}
+	switch of.kind {
+	case "boolean":
+		value, ok := truth(sent)
+		if !ok || f.Op != revoke.FilterEq { // RFC 7644 section 3.4.2.2: no other operator means anything
+			return wrong("Write eq true or eq false.")
+		}
+		f.Text, f.Exact = strconv.FormatBool(value), true
+	case "dateTime":
+		at, err := time.Parse(time.RFC3339Nano, strings.ToUpper(text))
+		if err != nil || f.Op == revoke.FilterCo || f.Op == revoke.FilterSw || f.Op == revoke.FilterEw {
+			return wrong("Write eq, gt, ge, lt or le and a time such as \"2026-11-23T10:00:00Z\".")
+		}
+		f.Numeric, f.Number, f.Exact = true, float64(revoke.InstantOf(at)), false
+	case "integer", "decimal":
+		number, err := strconv.ParseFloat(fmt.Sprint(sent), 64)
+		if err != nil {
+			return wrong("Write a number.")
+		}
+		f.Numeric, f.Number, f.Exact = true, number, false
+	default:
+		if !isText {
+			return wrong("Write text in quotes.")
+		}
+		f.Text = text
+	}
+	return nil
+}
+
+func unknownInFilter(what string) error {
+	return badRequest(invalidFilter, "Nobody can filter by "+quote(what)+": it is no attribute of this resource.")
 }
 
 // uri is the schema's own spelling of a URI in a filter.
@@ -119,171 +254,4 @@ func (c *compiler) uri(sent string) string {
 		return p.uri
 	}
 	return sent
-}
-
-// oneAddress keeps a second term about emails out: two terms may be about two addresses, and a [revoke.Filter] is about one.
-func (c *compiler) oneAddress() error {
-	if c.emails {
-		return unsupportedFilter("more than one term about emails")
-	}
-	c.emails = true
-	return nil
-}
-
-func (c *compiler) address(e filter.Expression) error {
-	if c.terms++; c.terms > maxTerms {
-		return badRequest(tooMany, "The filter has more than 20 terms.")
-	}
-	switch e := e.(type) {
-	case *filter.LogicalExpression:
-		if e.Operator != filter.AND {
-			return unsupportedFilter(`"or"`)
-		}
-		if err := c.address(e.Left); err != nil {
-			return err
-		}
-		return c.address(e.Right)
-	case *filter.AttributeExpression:
-		return c.email(fold(e.AttributePath.AttributeName), e)
-	default:
-		return unsupportedFilter(`"not"`)
-	}
-}
-
-func (c *compiler) email(sub string, e *filter.AttributeExpression) error {
-	if sub != "value" && sub != "type" {
-		return unsupportedFilter(quote("emails." + sub))
-	}
-	return c.equal("emails."+sub, e)
-}
-
-func (c *compiler) equal(name string, e *filter.AttributeExpression) error {
-	if e.Operator != filter.EQ {
-		return unsupportedFilter(name + " with the operator " + quote(string(e.Operator)))
-	}
-	text, ok := unescape(e.CompareValue).(string)
-	if !ok {
-		return badRequest(invalidFilter, name+" is compared with something that is not text.")
-	}
-	c.out = append(c.out, revoke.Condition{Attribute: name, Value: text})
-	return nil
-}
-
-func unsupportedFilter(what string) refusal {
-	return badRequest(invalidFilter, "This server cannot filter by "+what+" yet. It can by userName, externalId, id and emails with eq, joined by and.")
-}
-
-// unescape reads the JSON escapes of a filter's text, which the parser leaves as they were sent.
-func unescape(v any) any {
-	text, ok := v.(string)
-	if !ok || !strings.Contains(text, `\`) {
-		return v
-	}
-	var out string
-	if err := json.Unmarshal([]byte(`"`+text+`"`), &out); err != nil {
-		return v
-	}
-	return out
-}
-
-// quoteValues puts quotes around bare values (Entra's older examples and Microsoft's request collection leave them out), moves the
-// sub-attribute behind a bracket into it, since the grammar of RFC 7644 has emails[type eq "work"].value only in paths and
-// Entra filters by it, and refuses what is too long or too deep to be read safely.
-func quoteValues(text string) (string, error) {
-	if len(text) > maxFilter {
-		return "", badRequest(invalidFilter, "The filter is longer than 2048 bytes.")
-	}
-	var b strings.Builder
-	words, depth := 0, 0 // words since the last term began: name, operator, value
-	for i := 0; i < len(text); {
-		switch c := text[i]; c {
-		case '"':
-			end := endOfQuoted(text, i)
-			b.WriteString(text[i:end])
-			i, words = end, 0
-		case '(', '[':
-			if depth++; depth > maxFilterDepth {
-				return "", badRequest(invalidFilter, "The filter is nested too deeply.")
-			}
-			b.WriteByte(c)
-			i, words = i+1, 0
-		case ')':
-			depth--
-			b.WriteByte(c)
-			i, words = i+1, 0
-		case ']':
-			depth--
-			rest, term := subBehindBracket(text[i+1:])
-			b.WriteString(term + "]")
-			i, words = len(text)-len(rest), 0
-		case ' ', '\t':
-			b.WriteByte(' ')
-			i++
-		default:
-			end := i
-			for end < len(text) && !strings.ContainsRune(" \t()[]\"", rune(text[end])) {
-				end++
-			}
-			word := text[i:end]
-			switch words++; {
-			case words == 3:
-				raw, err := json.Marshal(word)
-				if err != nil {
-					return "", badRequest(invalidFilter, "The filter cannot be read.")
-				}
-				b.Write(raw)
-				words = 0
-			case words == 1 && (fold(word) == "and" || fold(word) == "or" || fold(word) == "not"), words == 2 && fold(word) == "pr":
-				b.WriteString(fold(word))
-				words = 0
-			case words == 2:
-				b.WriteString(fold(word))
-			default:
-				b.WriteString(word)
-			}
-			i = end
-		}
-	}
-	return b.String(), nil
-}
-
-func endOfQuoted(text string, start int) int {
-	for i := start + 1; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(text)
-}
-
-// subBehindBracket reads `.value eq "x"` behind a bracket as the term ` and value eq "x"` inside it.
-func subBehindBracket(text string) (rest, term string) {
-	if !strings.HasPrefix(text, ".") {
-		return text, ""
-	}
-	fields := strings.Fields(text)
-	if len(fields) < 3 {
-		return text, ""
-	}
-	value := strings.TrimLeft(text[1:], " \t")
-	value = strings.TrimLeft(strings.TrimPrefix(value, fields[0][1:]), " \t")
-	value = strings.TrimLeft(strings.TrimPrefix(value, fields[1]), " \t")
-	end := len(value)
-	if strings.HasPrefix(value, `"`) {
-		end = endOfQuoted(value, 0)
-	} else if at := strings.IndexAny(value, " \t)]"); at >= 0 {
-		end = at
-	}
-	shown := value[:end]
-	if !strings.HasPrefix(shown, `"`) {
-		raw, err := json.Marshal(shown)
-		if err != nil {
-			return text, ""
-		}
-		shown = string(raw)
-	}
-	return value[end:], " and " + fields[0][1:] + " " + fold(fields[1]) + " " + shown
 }

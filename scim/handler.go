@@ -39,6 +39,7 @@ type Service interface {
 type Store interface {
 	Resource(ctx context.Context, org, authority string, id revoke.ID) (revoke.Resource, error)
 	Resources(ctx context.Context, q revoke.ResourceQuery) ([]revoke.Resource, int, error)
+	Members(ctx context.Context, q revoke.MemberQuery) ([]revoke.Member, error)
 }
 
 // Config names everything the handler depends on.
@@ -61,15 +62,18 @@ const (
 )
 
 type handler struct {
-	service   Service
-	store     Store
-	observer  revoke.Observer
-	log       *slog.Logger
-	base      string // without a slash at its end
-	names     *attributes
-	library   http.Handler
-	discovery discovery
-	throttle  *throttle
+	service    Service
+	store      Store
+	observer   revoke.Observer
+	log        *slog.Logger
+	base       string      // without a slash at its end
+	names      *attributes // of users
+	groupNames *attributes
+	clock      revoke.Clock
+	cursors    cursors
+	library    http.Handler
+	discovery  discovery
+	throttle   *throttle
 }
 
 // New returns the handler of everything below /scim. It expects the authenticated source in the request's context and answers
@@ -89,12 +93,12 @@ func New(cfg Config) (http.Handler, error) {
 	base := strings.TrimRight(cfg.PublicURL, "/") + "/scim/v2"
 	h := &handler{
 		service: cfg.Service, store: cfg.Store, observer: cfg.Observer, log: cfg.Log, base: base,
-		names: newAttributes(), throttle: newThrottle(cfg.Clock, cfg.Rate),
+		names: newAttributes(), groupNames: newGroupAttributes(), clock: cfg.Clock, cursors: newCursors(), throttle: newThrottle(cfg.Clock, cfg.Rate),
 	}
 	server, err := library.NewServer(&library.ServerArgs{
 		ServiceProviderConfig: &library.ServiceProviderConfig{MaxResults: maxPage, SupportFiltering: true, SupportPatch: true},
 		ResourceTypes: []library.ResourceType{{
-			Name: typeUser, Endpoint: "/Users", Schema: schema.CoreUserSchema(), Handler: users{h},
+			Name: revoke.TypeUser, Endpoint: "/Users", Schema: schema.CoreUserSchema(), Handler: users{h},
 			SchemaExtensions: []library.SchemaExtension{{Schema: schema.ExtensionEnterpriseUser()}},
 		}},
 	})
@@ -113,11 +117,14 @@ func New(cfg Config) (http.Handler, error) {
 type exchange struct {
 	source   revoke.Source
 	actor    revoke.Actor
-	id       string // of the resource in the path
-	body     any    // as far as it could be read
-	inactive bool   // the body sets active to false
+	method   string
+	query    url.Values // as sent
+	header   http.Header
+	shows    projection // what of a resource the answer shows
+	id       string     // of the resource in the path
+	body     any        // as far as it could be read
+	inactive bool       // the body sets active to false
 	input    normalised
-	filter   revoke.Filter
 
 	handled bool // the library called back, and what follows stands
 	answer  answer
@@ -175,29 +182,30 @@ func (h *handler) serve(r *http.Request, x *exchange) (answer, error) {
 	if !ok {
 		return answer{}, refusal{status: http.StatusUnauthorized, detail: "Send the token of a source with scope scim as bearer token."}
 	}
-	x.source, x.actor = src, revoke.ActorFrom(r.Context())
+	x.source, x.actor = exchangeSource(r)
 	e, err := route(r.URL.Path)
 	if err != nil {
 		return answer{}, err
 	}
-	x.id = e.id
+	x.id, x.method, x.header = e.id, r.Method, r.Header
+	if x.query, err = queryOf(r); err != nil && !writes(r.Method) && r.Method != http.MethodDelete {
+		return answer{}, err // in what changes something it says nothing that matters
+	}
+	x.shows = projectionOf(x.query)
 	switch {
 	case r.Method == http.MethodOptions:
 		return answer{status: http.StatusNoContent, header: http.Header{"Allow": {e.allow}}}, nil
 	case !e.allows(r.Method):
 		return answer{}, refusal{status: http.StatusMethodNotAllowed, allow: e.allow, detail: "This path takes " + e.allow + "."}
-	case e.kind != endpointUsers && e.kind != endpointUser:
+	case e.describes():
 		if !h.throttle.allows(src.Name) {
 			return answer{}, throttled()
 		}
-		sent, err := queryOf(r)
-		if err != nil {
-			return answer{}, err
-		}
-		return h.discovery.answer(e, sent)
+		return h.discovery.answer(e, x.query)
 	}
+	err = nil
 	if writes(r.Method) {
-		err = h.read(r, x)
+		err = h.read(r, x, e)
 	}
 	if !x.inactive && r.Method != http.MethodDelete && !h.throttle.allows(src.Name) {
 		return answer{}, throttled()
@@ -205,11 +213,30 @@ func (h *handler) serve(r *http.Request, x *exchange) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	switch e.kind {
+	case endpointUserSearch:
+		return h.search(r, x, revoke.TypeUser)
+	case endpointGroupSearch:
+		return h.search(r, x, revoke.TypeGroup)
+	case endpointBulk:
+		return h.bulk(r, x)
+	case endpointGroups, endpointGroup:
+		return h.groups(r, x, e)
+	case endpointUsers, endpointUser, endpointServiceProviderConfig, endpointResourceTypes, endpointSchemas:
+	}
+	if e.kind == endpointUsers && !writes(r.Method) {
+		return h.list(r, x, revoke.TypeUser, wantedIn(x.query))
+	}
 	return h.call(r, x, e)
 }
 
+func exchangeSource(r *http.Request) (revoke.Source, revoke.Actor) {
+	src, _ := revoke.SourceFrom(r.Context())
+	return src, revoke.ActorFrom(r.Context())
+}
+
 // read reads a body and notes what it wants, before it says what is wrong with it.
-func (h *handler) read(r *http.Request, x *exchange) error {
+func (h *handler) read(r *http.Request, x *exchange, e endpoint) error {
 	if encoding := fold(r.Header.Get("Content-Encoding")); encoding != "" && encoding != "identity" {
 		return refusal{status: http.StatusUnsupportedMediaType, detail: "Content-Encoding is not supported. Send the body as it is."}
 	}
@@ -224,12 +251,16 @@ func (h *handler) read(r *http.Request, x *exchange) error {
 		return refusal{status: http.StatusRequestEntityTooLarge, detail: "The body is larger than 1 MiB."}
 	}
 	value, err := decode(body)
-	x.body, x.inactive = value, h.names.wantsInactive(r.Method, value)
+	ofUsers := e.kind == endpointUsers || e.kind == endpointUser
+	x.body, x.inactive = value, ofUsers && h.names.wantsInactive(r.Method, value)
 	if !mediaType(r.Header.Get("Content-Type")) {
 		return refusal{status: http.StatusUnsupportedMediaType, detail: "Send the body as application/scim+json or application/json, in UTF-8."}
 	}
 	if err != nil {
 		return err
+	}
+	if !ofUsers {
+		return nil
 	}
 	n := normaliser{names: h.names, id: x.id}
 	if r.Method == http.MethodPatch {
@@ -260,20 +291,9 @@ func (h *handler) call(r *http.Request, x *exchange, e endpoint) (answer, error)
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	query := url.Values{}
-	if e.kind == endpointUsers && method == http.MethodGet {
-		sent, err := queryOf(r)
-		if err != nil {
-			return answer{}, err
-		}
-		if x.filter, err = h.names.compile(parameter(sent, "filter")); err != nil {
-			return answer{}, err
-		}
-		query = pageQuery(sent)
-	}
 	inner := r.Clone(context.WithValue(r.Context(), exchangeKey{}, x))
 	inner.Method = method
-	inner.URL = &url.URL{Path: e.path(), RawQuery: query.Encode()}
+	inner.URL = &url.URL{Path: e.path()}
 	inner.Body = http.NoBody
 	if writes(method) {
 		if method == http.MethodPatch && x.input.operations == 0 { // all that it asked for is nothing, or a password
@@ -343,7 +363,7 @@ func (h *handler) refuse(r *http.Request, x *exchange, err error) refusal {
 // not where the sender is asked to try the same again.
 func (r refusal) carriesOut() bool {
 	switch r.status {
-	case http.StatusBadRequest, http.StatusConflict, http.StatusUnsupportedMediaType, http.StatusInternalServerError:
+	case http.StatusBadRequest, http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnsupportedMediaType, http.StatusInternalServerError:
 		return true
 	default:
 		return false

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/elimity-com/scim/schema"
+
+	"curfew/revoke"
 )
 
 // attributes finds what a name means, in the letter case and under the prefix that a client happens to write.
@@ -33,6 +35,51 @@ func newAttributes() *attributes {
 		a.enterprise[fold(each.Name())] = attribute{CoreAttribute: each, uri: enterpriseURI}
 	}
 	return a
+}
+
+// newGroupAttributes are those of a group.
+func newGroupAttributes() *attributes {
+	a := &attributes{core: map[string]attribute{}, enterprise: map[string]attribute{}, aliases: []alias{{fold(groupURI), groupURI}}}
+	for _, each := range schema.CoreGroupSchema().Attributes {
+		a.core[fold(each.Name())] = attribute{CoreAttribute: each}
+	}
+	for _, each := range schema.CommonAttributes() {
+		if each.Name() == "externalId" {
+			a.core[fold(each.Name())] = attribute{CoreAttribute: each}
+		}
+	}
+	return a
+}
+
+// namesOf are the attributes of a type of resource.
+func (h *handler) namesOf(kind string) *attributes {
+	if kind == revoke.TypeGroup {
+		return h.groupNames
+	}
+	return h.names
+}
+
+// sortable is the path that a list is sorted by; a complex attribute stands for its value.
+func (a *attributes) sortable(name string) (string, error) {
+	p := a.find(name)
+	unknown := badRequest(invalidPath, "A list cannot be sorted by "+quote(name)+". Name an attribute that has one text, number or time.")
+	switch {
+	case strings.TrimSpace(name) == "":
+		return "", nil
+	case p.meaning == resourceID:
+		return "id", nil
+	case fold(name) == "meta.created":
+		return "meta.created", nil
+	case fold(name) == "meta.lastmodified":
+		return "meta.lastModified", nil
+	case p.meaning != someAttribute || p.filter != "":
+		return "", unknown
+	case p.attribute.complex() && p.sub == "" && !p.attribute.hasValue():
+		return "", unknown
+	case p.attribute.complex() && p.sub == "":
+		p.sub = "value"
+	}
+	return p.canonical(), nil
 }
 
 func (a attribute) complex() bool { return a.AttributeType() == "complex" }

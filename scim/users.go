@@ -5,9 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"net/url"
-	"slices"
-	"strconv"
+	"strings"
 
 	library "github.com/elimity-com/scim"
 
@@ -47,77 +45,24 @@ func (u users) Create(r *http.Request, attributes library.ResourceAttributes) (l
 	if err != nil {
 		return handled(x, answer{}, err)
 	}
-	a, err := u.one(http.StatusCreated, made.Resource)
+	a, err := u.shown(r, x, http.StatusCreated, made.Resource)
 	return handled(x, a, err)
 }
 
 // Get shows a user, active or not.
-func (u users) Get(r *http.Request, id string) (library.Resource, error) {
+func (u users) Get(r *http.Request, _ string) (library.Resource, error) {
 	x := exchangeOf(r)
-	key, err := resourceIDOf(id)
+	found, err := u.resource(r, x, revoke.TypeUser)
 	if err != nil {
 		return handled(x, answer{}, err)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
-	defer cancel()
-	found, err := u.store.Resource(ctx, x.source.Org, x.source.Authority, key)
-	if err == nil && found.Type != typeUser {
-		err = revoke.ErrNotFound
-	}
-	if err != nil {
-		return handled(x, answer{}, err)
-	}
-	a, err := u.one(http.StatusOK, found)
+	a, err := u.shown(r, x, http.StatusOK, found)
 	return handled(x, a, err)
 }
 
-// GetAll lists a page, by creation then id.
-func (u users) GetAll(r *http.Request, params library.ListRequestParams) (library.Page, error) {
-	x := exchangeOf(r)
-	a, err := u.page(r, x, params)
-	_, err = handled(x, a, err)
-	return library.Page{Resources: []library.Resource{}}, err
-}
-
-func (u users) page(r *http.Request, x *exchange, params library.ListRequestParams) (answer, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
-	defer cancel()
-	if slices.ContainsFunc(x.filter, neverMatches) {
-		return answer{status: http.StatusOK, body: list([]any{}, 0, params.StartIndex)}, nil
-	}
-	found, total, err := u.store.Resources(ctx, revoke.ResourceQuery{
-		Org: x.source.Org, Authority: x.source.Authority, Type: typeUser, Filter: x.filter,
-		Offset: params.StartIndex - 1, Limit: params.Count,
-	})
-	if err != nil {
-		return answer{}, err
-	}
-	shown := make([]any, 0, len(found))
-	for _, each := range found {
-		doc, err := u.show(each)
-		if err != nil {
-			return answer{}, err
-		}
-		shown = append(shown, doc)
-	}
-	return answer{status: http.StatusOK, body: list(shown, total, params.StartIndex)}, nil
-}
-
-// neverMatches reports whether a condition names something that cannot be an id of ours.
-func neverMatches(c revoke.Condition) bool {
-	if c.Attribute != "id" {
-		return false
-	}
-	_, err := resourceIDOf(c.Value)
-	return err != nil
-}
-
-// list is a ListResponse (RFC 7644 section 3.4.2).
-func list(resources []any, total, startIndex int) []byte {
-	return encode(map[string]any{
-		"schemas": []string{listURI}, "totalResults": total, "startIndex": startIndex,
-		"itemsPerPage": len(resources), "Resources": resources,
-	})
+// GetAll is never called: lists are read without the library, which knows no cursor and no order.
+func (users) GetAll(*http.Request, library.ListRequestParams) (library.Page, error) {
+	return library.Page{}, errHandled
 }
 
 // Replace makes the user what the body says. What a PUT leaves out is cleared, but active and externalId stay: a client that does
@@ -151,6 +96,12 @@ func (u users) update(r *http.Request, x *exchange, change func(now map[string]a
 	ctx, cancel := commitContext(r)
 	defer cancel()
 	changed, err := u.service.UpdateResource(ctx, x.actor, x.source, key, func(now revoke.Resource) (revoke.Draft, error) {
+		if now.Type != revoke.TypeUser {
+			return revoke.Draft{}, revoke.ErrNotFound
+		}
+		if err := x.condition(now); err != nil {
+			return revoke.Draft{}, err
+		}
 		doc, err := documentOf(now)
 		if err != nil {
 			return revoke.Draft{}, err
@@ -166,14 +117,20 @@ func (u users) update(r *http.Request, x *exchange, change func(now map[string]a
 	if err != nil {
 		return handled(x, answer{}, err)
 	}
-	a, err := u.one(http.StatusOK, changed.Resource)
+	a, err := u.shown(r, x, http.StatusOK, changed.Resource)
 	return handled(x, a, err)
 }
 
 // Delete removes the user; its person's sessions are over before the answer.
 func (u users) Delete(r *http.Request, id string) error {
 	x := exchangeOf(r)
-	key, err := resourceIDOf(id)
+	found, err := u.resource(r, x, revoke.TypeUser)
+	if err == nil {
+		if err = x.condition(found); err != nil {
+			x.inactive = true // a deletion that is refused for its version ends the sessions all the same
+		}
+	}
+	key := found.ID
 	if err == nil {
 		ctx, cancel := commitContext(r)
 		defer cancel()
@@ -183,18 +140,62 @@ func (u users) Delete(r *http.Request, id string) error {
 	return err
 }
 
-// one answers with a user.
-func (h *handler) one(status int, r revoke.Resource) (answer, error) {
-	doc, err := h.show(r)
+// shown answers with a resource, as much of it as was asked for.
+func (h *handler) shown(r *http.Request, x *exchange, status int, found revoke.Resource) (answer, error) {
+	a := answer{status: status, header: http.Header{}}
+	a.header.Set("ETag", version(found))
+	if status == http.StatusCreated {
+		a.header.Set("Location", h.location(found.Type, found.ID))
+	}
+	if (x.method == http.MethodGet || x.method == http.MethodHead) && x.names("If-None-Match", found) {
+		a.status = http.StatusNotModified
+		return a, nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+	defer cancel()
+	docs, err := h.showAll(ctx, x, []revoke.Resource{found})
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{status: status, header: http.Header{}, body: encode(doc)}
-	a.header.Set("ETag", version(r))
-	if status == http.StatusCreated {
-		a.header.Set("Location", h.location(r.ID))
-	}
+	a.body = encode(docs[0])
 	return a, nil
+}
+
+// names reports whether a header of the request names the version of a resource, weakly compared (RFC 9110 section 13.1).
+func (x *exchange) names(header string, r revoke.Resource) bool {
+	for sent := range strings.SplitSeq(x.header.Get(header), ",") {
+		sent = strings.TrimSpace(sent)
+		if sent == "*" || sent != "" && strings.TrimPrefix(sent, "W/") == strings.TrimPrefix(version(r), "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// condition refuses to change a resource that is not what the sender took it for (RFC 7644 section 3.14).
+func (x *exchange) condition(r revoke.Resource) error {
+	if x.header.Get("If-Match") == "" || x.names("If-Match", r) {
+		return nil
+	}
+	return refusal{
+		status: http.StatusPreconditionFailed,
+		detail: "It changed since you read it: its version is " + version(r) + " now. Read it again, or leave If-Match out.",
+	}
+}
+
+// resource reads the resource of the path.
+func (h *handler) resource(r *http.Request, x *exchange, kind string) (revoke.Resource, error) {
+	key, err := resourceIDOf(x.id)
+	if err != nil {
+		return revoke.Resource{}, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+	defer cancel()
+	found, err := h.store.Resource(ctx, x.source.Org, x.source.Authority, key)
+	if err == nil && found.Type != kind {
+		err = revoke.ErrNotFound
+	}
+	return found, err
 }
 
 // resourceIDOf reads an id as we give them out: ids compare exactly (RFC 7643 section 3.1).
@@ -204,19 +205,4 @@ func resourceIDOf(text string) (revoke.ID, error) {
 		return revoke.ID{}, noResource()
 	}
 	return id, nil
-}
-
-// pageQuery is the query that the library is given: what it reads, and nothing that it would read otherwise than we do.
-func pageQuery(sent url.Values) url.Values {
-	out := url.Values{"count": {strconv.Itoa(defaultPage)}}
-	for name, values := range sent {
-		switch n := fold(name); {
-		case len(values) == 0 || values[0] == "":
-		case n == "count":
-			out.Set("count", values[0])
-		case n == "startindex":
-			out.Set("startIndex", values[0])
-		}
-	}
-	return out
 }

@@ -207,7 +207,10 @@ func (s *Store) decideGroup(ctx context.Context, w *writer, group []*waiting) (b
 		facts.Apply(effects)
 		all = append(all, made{m.need.Org, facts.Now, effects})
 	}
-	b := assemble(all)
+	b, err := assemble(all)
+	if err != nil {
+		return false, fmt.Errorf("write: %w", err)
+	}
 	if len(b) == 0 {
 		return false, nil
 	}

@@ -21,6 +21,9 @@ type needs struct {
 	devices     []revoke.DeviceIdentifier
 	events      []revoke.EventKey
 	resources   []orgID
+	mentioned   []orgID // resources that lead to nobody
+	members     []revoke.MemberKey
+	membersOf   []orgID
 	names       []revoke.ResourceName
 	newestOf    []revoke.Scope
 	orgs        []string // whose cutoffs for everyone, kind and app are needed; none when no cutoffs are
@@ -44,8 +47,14 @@ func unite(group []*waiting) *needs {
 				u.users = append(u.users, orgID{n.Org, id})
 			}
 		}
-		for _, id := range n.Resources {
-			u.resources = append(u.resources, orgID{n.Org, id})
+		u.members = append(u.members, n.Members...)
+		for _, part := range []struct {
+			into *[]orgID
+			ids  []revoke.ID
+		}{{&u.resources, n.Resources}, {&u.mentioned, n.Mentioned}, {&u.membersOf, n.MembersOf}} {
+			for _, id := range part.ids {
+				*part.into = append(*part.into, orgID{n.Org, id})
+			}
 		}
 		if n.Cutoffs && !slices.Contains(u.orgs, n.Org) {
 			u.orgs = append(u.orgs, n.Org)

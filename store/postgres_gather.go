@@ -165,12 +165,19 @@ func lockPeople(ctx context.Context, w *writer, u *needs, names locks, locked ma
 	number := func(k int64) int64 { return k }
 	shared, whole, keys := s.arg(numArray(names.shared, number), "bigint[]"), s.arg(numArray(names.whole, number), "bigint[]"), s.arg(numArray(names.keys, number), "bigint[]")
 	s.person(u)
+	own := ""
+	if len(u.resources) > 0 { // a group leads to nobody whose row could be locked in its place
+		orgs := texts(&s, u.resources, func(k orgID) string { return k.org })
+		s.WriteString(", own AS (SELECT l.id FROM (SELECT * FROM unnest(" + orgs + ", " + ids(&s, u.resources, func(k orgID) revoke.ID { return k.id }) +
+			") AS n (org, id) ORDER BY n.id) n CROSS JOIN LATERAL (SELECT x.id FROM resources x WHERE x.org = n.org AND x.id = n.id FOR UPDATE) l)")
+		own = " UNION ALL SELECT NULL::uuid FROM (SELECT count(*) FROM own) AS own"
+	}
 	s.WriteString(`, locked AS (SELECT l.id FROM (SELECT org, id FROM person ORDER BY id) p
 			CROSS JOIN LATERAL (SELECT x.id FROM users x WHERE x.org = p.org AND x.id = p.id FOR UPDATE) l)
 		SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock_shared(k)) FROM unnest(` + shared + `) AS k) AS part
 		UNION ALL SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock(k)) FROM unnest(` + whole + `) AS k) AS parts
 		UNION ALL SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock(k)) FROM unnest(` + keys + `) AS k) AS names
-		UNION ALL SELECT id FROM locked`)
+		UNION ALL SELECT id FROM locked` + own)
 	return w.query(ctx, s.String(), func(rows *sql.Rows) error {
 		var id revoke.ID
 		err := rows.Scan(&id)
@@ -193,6 +200,7 @@ const (
 	partDevice
 	partCutoff
 	partNewest
+	partMember
 )
 
 // part adds one select to the union: a table's columns from k, after what k is.
@@ -269,8 +277,28 @@ func (s *statement) parts(u *needs) {
 	if len(u.devices) > 0 {
 		s.part(partDevice, deviceIdentifiersTable, onCarried+each("device_identifiers", "k.org = n.org AND k.device_id = n.device_id"))
 	}
+	if len(u.mentioned) > 0 {
+		orgs := texts(s, u.mentioned, func(k orgID) string { return k.org })
+		s.part(partResource, resourcesTable, "unnest("+orgs+", "+ids(s, u.mentioned, func(k orgID) revoke.ID { return k.id })+") AS n (org, id)"+
+			each("resources", "k.org = n.org AND k.id = n.id"))
+	}
+	s.members(u)
 	s.newest(u)
 	s.cutoffs(u)
+}
+
+func (s *statement) members(u *needs) {
+	if len(u.members) > 0 {
+		orgs := texts(s, u.members, func(k revoke.MemberKey) string { return k.Org })
+		groups := ids(s, u.members, func(k revoke.MemberKey) revoke.ID { return k.Group })
+		s.part(partMember, membersTable, "unnest("+orgs+", "+groups+", "+ids(s, u.members, func(k revoke.MemberKey) revoke.ID { return k.Resource })+
+			") AS n (org, group_id, resource_id)"+each("members", "k.org = n.org AND k.group_id = n.group_id AND k.resource_id = n.resource_id"))
+	}
+	if len(u.membersOf) > 0 {
+		orgs := texts(s, u.membersOf, func(k orgID) string { return k.org })
+		s.part(partMember, membersTable, "unnest("+orgs+", "+ids(s, u.membersOf, func(k orgID) revoke.ID { return k.id })+") AS n (org, group_id)"+
+			each("members", "k.org = n.org AND k.group_id = n.group_id"))
+	}
 }
 
 // onCarried are the devices that carry a name of the need.
@@ -365,11 +393,11 @@ func put(f *revoke.Facts, what int, r *record) error {
 		}
 		f.AddSession(s)
 	case partResource:
-		v, err := r.resource()
-		if err != nil {
-			return err
-		}
+		v := r.resource()
 		f.Resources[v.ID] = v
+	case partMember:
+		m := r.member()
+		f.Members[m.MemberKey] = m
 	case partDevice:
 		name, id := r.deviceIdentifier()
 		f.AddDevice(name, id)

@@ -60,8 +60,11 @@ func (sqliteDB) fold(ctx context.Context, w *writer) error {
 	return err
 }
 
+// sqliteWords are what SQLite calls otherwise than PostgreSQL.
+var sqliteWords = strings.NewReplacer("GREATEST(", "max(", "STRPOS(", "instr(", "$", "?")
+
 func (sqliteDB) text(s string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(s, "GREATEST(", "max("), "$", "?")
+	return sqliteWords.Replace(s)
 }
 
 func sqliteCode(err error) int {
@@ -199,6 +202,8 @@ const (
 	namesOfDevice = "SELECT LIST FROM device_identifiers WHERE org = ?1 AND device_id = ?2"
 	plansOf       = "SELECT LIST FROM plans WHERE org = ?1 AND user_id = ?2"
 	resourceOf    = "SELECT LIST FROM resources WHERE org = ?1 AND id = ?2"
+	memberOf      = "SELECT LIST FROM members WHERE org = ?1 AND group_id = ?2 AND resource_id = ?3"
+	membersOf     = "SELECT LIST FROM members WHERE org = ?1 AND group_id = ?2"
 	resourceNamed = "SELECT LIST FROM resources WHERE org = ?1 AND authority = ?2 AND type = ?3 AND user_name_folded = ?4"
 	resourceKnown = "SELECT LIST FROM resources WHERE org = ?1 AND authority = ?2 AND type = ?3 AND external_id = ?4 AND external_id <> ''"
 	newestOfUser  = "SELECT ?2 AS id, coalesce(max(born_at), 0), coalesce(max(registered_at), 0) FROM sessions WHERE org = ?1 AND user_id = ?2"
@@ -229,10 +234,7 @@ func (r *reading) session(row record) error {
 }
 
 func (r *reading) resource(row record) error {
-	v, err := row.resource()
-	if err != nil {
-		return err
-	}
+	v := row.resource()
 	r.facts.Resources[v.ID] = v
 	r.reach(v.Org, v.User)
 	return nil
@@ -281,6 +283,28 @@ func (r *reading) people(ctx context.Context) error {
 // resources finds those that the need names, deleted and inactive ones too.
 func (r *reading) resources(ctx context.Context) error {
 	if err := r.look(ctx, resourcesTable, resourceOf, r.resource, keys(r.need.resources, orgID.key)...); err != nil {
+		return err
+	}
+	err := r.look(ctx, resourcesTable, resourceOf, func(row record) error {
+		v := row.resource()
+		r.facts.Resources[v.ID] = v
+		return nil
+	}, keys(r.need.mentioned, orgID.key)...)
+	if err != nil {
+		return err
+	}
+	member := func(row record) error {
+		m := row.member()
+		r.facts.Members[m.MemberKey] = m
+		return nil
+	}
+	err = r.look(ctx, membersTable, memberOf, member, keys(r.need.members, func(k revoke.MemberKey) []any {
+		return []any{k.Org, idText(k.Group), idText(k.Resource)}
+	})...)
+	if err != nil {
+		return err
+	}
+	if err := r.look(ctx, membersTable, membersOf, member, keys(r.need.membersOf, orgID.key)...); err != nil {
 		return err
 	}
 	for _, n := range r.need.names {

@@ -79,7 +79,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		s.release()
 		return nil, err
 	}
-	if err := s.freeLeases(ctx); err != nil {
+	if err := errors.Join(s.freeLeases(ctx), s.fillValues(ctx)); err != nil {
 		s.release()
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func records[T any](from []T, record1 func(T) record) []record {
 }
 
 // assemble folds what a group decided into one batch in which no key stands twice.
-func assemble(group []made) batch {
+func assemble(group []made) (batch, error) {
 	all := make([]revoke.Effects, len(group))
 	orgOf := map[revoke.ID]string{} // plans, blocks, joins and ends carry no org of their own: it is that of the decision
 	var changes, audit, cleared []record
@@ -79,12 +79,16 @@ func assemble(group []made) batch {
 	b.add(eventsTable, records(lastOf(e.Events), eventRecord))
 	b.add(revocationsTable, records(e.Revocations, revocationRecord))
 	b.add(deliveriesTable, records(e.Deliveries, deliveryRecord))
-	b.addResources(e.Resources)
+	if err := b.addResources(e.Resources); err != nil {
+		return nil, err
+	}
+	b.add(membersTable, records(e.Members, memberRecord))
+	b.add(leftTable, records(e.Left, leftRecord))
 	b.add(plansTable, records(e.Plans, func(p revoke.Plan) record { return planRecord(orgOf[p.User], p) }))
 	b.add(alarmsTable, records(e.Alarms, alarmRecord))
 	b.add(changesTable, changes)
 	b.add(auditTable, audit)
-	return b
+	return b, nil
 }
 
 // endsInto carries ends of sessions that are registered in the same batch into their rows: a statement does not see what
@@ -127,20 +131,26 @@ func deviceNames(devices []revoke.Device) []record {
 }
 
 // addResources writes those first that give a name up, since the next may take it.
-func (b *batch) addResources(resources []revoke.Resource) {
+func (b *batch) addResources(resources []revoke.Resource) error {
 	slices.SortStableFunc(resources, func(a, b revoke.Resource) int {
 		return cmp.Compare(flag(a.Named && !a.Deleted()), flag(b.Named && !b.Deleted()))
 	})
-	var emails, spare []record
+	var values, spare []record
 	for i := range resources {
-		for n := range resources[i].Emails {
-			emails = append(emails, emailRecord(&resources[i], n))
+		if resources[i].SameValues {
+			continue
 		}
+		its, others, err := valueRecords(&resources[i])
+		if err != nil {
+			return err
+		}
+		values = append(values, its...)
 		if resources[i].Version > 1 {
-			spare = append(spare, spareEmailsRecord(&resources[i]))
+			spare = append(spare, others)
 		}
 	}
 	b.add(resourcesTable, records(resources, resourceRecord))
-	b.add(resourceEmailsTable, emails)
-	b.add(spareEmailsTable, spare)
+	b.add(valuesTable, values)
+	b.add(spareValuesTable, spare)
+	return nil
 }

@@ -36,6 +36,7 @@ type tables struct {
 	deliveries  map[deliveryKey]revoke.Delivery
 	attempts    []revoke.Attempt
 	resources   map[revoke.ID]revoke.Resource
+	members     map[revoke.MemberKey]revoke.Member
 	plans       map[revoke.PlanKey]revoke.Plan
 	alarms      []revoke.Alarm
 	uses        map[useKey]revoke.Instant
@@ -59,7 +60,7 @@ func NewMemory() *Memory {
 		blocks: map[revoke.BlockKey]revoke.Block{}, cutoffs: map[revoke.Scope]revoke.Cutoff{},
 		devices: map[revoke.ID]revoke.Device{}, sessions: map[revoke.ID]revoke.Session{},
 		revocations: map[revoke.ID]revoke.Revocation{}, deliveries: map[deliveryKey]revoke.Delivery{},
-		resources: map[revoke.ID]revoke.Resource{}, plans: map[revoke.PlanKey]revoke.Plan{},
+		resources: map[revoke.ID]revoke.Resource{}, members: map[revoke.MemberKey]revoke.Member{}, plans: map[revoke.PlanKey]revoke.Plan{},
 		uses: map[useKey]revoke.Instant{}, keys: map[keyName]revoke.Key{}, paused: map[string]revoke.Instant{},
 	}}
 }

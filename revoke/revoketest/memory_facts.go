@@ -37,6 +37,13 @@ func (t *tables) gather(need revoke.Need, now revoke.Instant) *revoke.Facts {
 		if slices.Contains(need.Resources, r.ID) || slices.ContainsFunc(need.Names, func(n revoke.ResourceName) bool { return named(n, r) }) {
 			f.Resources[r.ID] = copyResource(r)
 			reach(r.User)
+		} else if slices.Contains(need.Mentioned, r.ID) {
+			f.Resources[r.ID] = copyResource(r)
+		}
+	}
+	for key, member := range t.members {
+		if slices.Contains(need.Members, key) || key.Org == need.Org && slices.Contains(need.MembersOf, key.Group) {
+			f.Members[key] = member
 		}
 	}
 	for i := 0; i < len(users); i++ { // everybody who is one person with them

@@ -275,51 +275,93 @@ func (m *Memory) Resource(ctx context.Context, org, authority string, id revoke.
 	return copyResource(r), err
 }
 
-// Resources returns a page, by creation then id, and how many there are in all.
+// Resources returns a page and, if asked, how many there are in all.
 func (m *Memory) Resources(ctx context.Context, q revoke.ResourceQuery) (out []revoke.Resource, n int, err error) {
+	first := map[revoke.ID]*revoke.Value{} // what each is sorted by
 	err = m.read(ctx, func(t *tables) {
 		for _, r := range t.resources {
-			if r.Org == q.Org && r.Authority == q.Authority && r.Type == q.Type && !r.Deleted() && satisfies(q.Filter, &r) {
+			if r.Org != q.Org || r.Authority != q.Authority || r.Type != q.Type || r.Deleted() {
+				continue
+			}
+			values := t.valuesOf(&r)
+			if q.Filter.Matches(values) {
 				out = append(out, copyResource(r))
+				if at := slices.IndexFunc(values, func(v revoke.Value) bool { return v.Path == q.SortBy }); at >= 0 {
+					first[r.ID] = &values[at]
+				}
 			}
 		}
 	})
+	if q.Count {
+		n = len(out)
+	}
 	slices.SortFunc(out, func(a, b revoke.Resource) int {
-		return cmp.Or(cmp.Compare(a.CreatedAt, b.CreatedAt), a.ID.Compare(b.ID))
+		order := compareValues(first[a.ID], first[b.ID])
+		if q.Descending {
+			order = -order
+			if q.SortBy == "" {
+				return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), b.ID.Compare(a.ID))
+			}
+		}
+		return cmp.Or(order, cmp.Compare(a.CreatedAt, b.CreatedAt), a.ID.Compare(b.ID))
 	})
-	return page(out[min(len(out), max(q.Offset, 0)):], q.Limit), len(out), err
+	if q.After != nil {
+		out = slices.DeleteFunc(out, func(r revoke.Resource) bool {
+			return cmp.Or(cmp.Compare(r.CreatedAt, q.After.CreatedAt), r.ID.Compare(q.After.ID)) <= 0
+		})
+	}
+	return page(out[min(len(out), max(q.Offset, 0)):], q.Limit), n, err
 }
 
-// satisfies reports whether every condition holds, those of emails for one and the same address.
-func satisfies(filter revoke.Filter, r *revoke.Resource) bool {
-	emails := r.Emails
-	ofEmails := false
-	for _, c := range filter {
-		switch c.Attribute {
-		case "id":
-			if !strings.EqualFold(r.ID.String(), c.Value) {
-				return false
-			}
-		case "userName":
-			if !r.Named || revoke.Fold(r.UserName) != revoke.Fold(c.Value) {
-				return false
-			}
-		case "externalId":
-			if r.ExternalID != c.Value {
-				return false
-			}
-		case "emails.value", "emails.type":
-			ofEmails = true
-			emails = slices.DeleteFunc(slices.Clone(emails), func(e revoke.ResourceEmail) bool {
-				have := e.Value
-				if c.Attribute == "emails.type" {
-					have = e.Type
-				}
-				return revoke.Fold(have) != revoke.Fold(c.Value)
-			})
-		default:
-			return false
+// valuesOf are a resource's values with its members.
+func (t *tables) valuesOf(r *revoke.Resource) []revoke.Value {
+	values, err := r.Values()
+	if err != nil {
+		panic(err) // a contract writes JSON
+	}
+	n := 0
+	for key := range t.members {
+		if key.Org == r.Org && key.Group == r.ID {
+			values = append(values, revoke.Value{Path: "members.value", N: n, Text: key.Resource.String()})
+			n++
 		}
 	}
-	return !ofEmails || len(emails) > 0
+	return values
+}
+
+// compareValues sorts what has no value behind what has one.
+func compareValues(a, b *revoke.Value) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return 1
+	case b == nil:
+		return -1
+	default:
+		x, y := revoke.Fold(a.Text), revoke.Fold(b.Text)
+		if a.Path == "externalId" || a.Path == "id" { // their letter case counts
+			x, y = a.Text, b.Text
+		}
+		return cmp.Or(cmp.Compare(a.Number, b.Number), strings.Compare(x, y))
+	}
+}
+
+// Members returns memberships, those of one group or of some resources, by group and resource.
+func (m *Memory) Members(ctx context.Context, q revoke.MemberQuery) (out []revoke.Member, err error) {
+	err = m.read(ctx, func(t *tables) {
+		for key, member := range t.members {
+			mine := key.Group == q.Group && key.Resource.Compare(q.After.Resource) > 0
+			if q.Group.IsZero() {
+				mine = slices.Contains(q.Resources, key.Resource)
+			}
+			if key.Org == q.Org && mine {
+				out = append(out, member)
+			}
+		}
+	})
+	slices.SortFunc(out, func(a, b revoke.Member) int {
+		return cmp.Or(a.Group.Compare(b.Group), a.Resource.Compare(b.Resource))
+	})
+	return page(out, q.Limit), err
 }

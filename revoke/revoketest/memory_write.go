@@ -158,6 +158,14 @@ func (t *tables) append(e *revoke.Effects, at revoke.Instant) {
 	for _, r := range e.Resources {
 		t.resources[r.ID] = copyResource(r)
 	}
+	for _, member := range e.Members {
+		if _, there := t.members[member.MemberKey]; !there {
+			t.members[member.MemberKey] = member
+		}
+	}
+	for _, key := range e.Left {
+		delete(t.members, key)
+	}
 	for _, c := range e.Changes(at) {
 		c.Seq = int64(len(t.changes) + 1)
 		t.changes = append(t.changes, c)
@@ -185,6 +193,6 @@ func copyDelivery(d revoke.Delivery) revoke.Delivery {
 }
 
 func copyResource(r revoke.Resource) revoke.Resource {
-	r.Emails, r.Profile = slices.Clone(r.Emails), slices.Clone(r.Profile)
+	r.Profile, r.SameValues = slices.Clone(r.Profile), false
 	return r
 }

@@ -125,7 +125,7 @@ func oddNames(b *bench) {
 		s := b.session(u.ID, revoke.Instant(i+1))
 		s.App, s.ClientID, s.SID, s.Facts.DeviceName, s.Facts.UserAgent = value, value, value, value, value
 		r := b.resource(u.ID, value)
-		r.ExternalID, r.Emails = value, []revoke.ResourceEmail{{Type: value, Value: value}}
+		r.ExternalID, r.Profile = value, emails(value, value)
 		rev := with(b.revocation(u.ID), func(r *revoke.Revocation) { r.Reason = value })
 		e = revoke.Merge(e, revoke.Effects{
 			Users: []revoke.User{u}, Holdings: []revoke.Holding{{Identifier: email(value), User: u.ID, HeldFrom: 1, Authority: value}}, Sessions: []revoke.Session{s},

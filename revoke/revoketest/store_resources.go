@@ -28,15 +28,14 @@ func resourceRow(b *bench) {
 	u := b.person()
 	r := b.resource(u.ID, "Sally@Example.edu")
 	r.ExternalID, r.RefusedAt, r.Version = "00U1", 77, 5
-	r.Emails = []revoke.ResourceEmail{{Type: "Work", Value: "Sally@Example.edu"}, {Value: "s@home.example"}}
 	r.Profile = json.RawMessage(`{"name": {"givenName": "Sälly \u0000"},  "b": [1, 2.50, null]}`)
 	steps := []revoke.Resource{
 		r,
 		with(r, func(r *revoke.Resource) {
-			r.Active, r.Named, r.RefusedAt, r.Version, r.UpdatedAt, r.Emails, r.UserName = false, false, 0, 6, r.UpdatedAt+9, nil, "Sue"
+			r.Active, r.Named, r.RefusedAt, r.Version, r.UpdatedAt, r.UserName = false, false, 0, 6, r.UpdatedAt+9, "Sue"
 		}),
 		with(r, func(r *revoke.Resource) {
-			r.Version, r.ExternalID, r.Emails = 7, "", []revoke.ResourceEmail{{Value: "new@example.edu"}}
+			r.Version, r.ExternalID, r.Profile = 7, "", emails("", "new@example.edu")
 		}),
 	}
 	for i, want := range steps {
@@ -51,7 +50,7 @@ func resourceRow(b *bench) {
 	heir := with(b.resource(u.ID, r.UserName), func(r *revoke.Resource) { r.UserName = "SALLY@example.EDU" })
 	evicted := with(steps[2], func(r *revoke.Resource) { r.Named, r.Active, r.Version = false, false, 8 })
 	b.write(revoke.Effects{Resources: []revoke.Resource{evicted, heir}})
-	got, _ := b.resources(revoke.ResourceQuery{Filter: revoke.Filter{{Attribute: "userName", Value: "sally@example.edu"}}, Limit: 10})
+	got, _ := b.resources(revoke.ResourceQuery{Filter: is("userName", "sally@example.edu"), Limit: 10})
 	b.same("resources of a name that changed hands in one decision", got, []revoke.Resource{heir})
 
 	ask := func(what, org, authority string, id revoke.ID) {
@@ -66,10 +65,38 @@ func resourceRow(b *bench) {
 	ask("that is deleted", org, "okta-scim", r.ID)
 }
 
+// emails is a profile with addresses, each with its type.
+func emails(pairs ...string) json.RawMessage {
+	var list []map[string]string
+	for pair := range slices.Chunk(pairs, 2) {
+		list = append(list, map[string]string{"type": pair[0], "value": pair[1]})
+	}
+	profile, _ := json.Marshal(map[string]any{"emails": list})
+	return profile
+}
+
+// is is a conjunction of equalities, those of emails about one and the same address.
+func is(pairs ...string) revoke.Filter {
+	all, address := revoke.Filter{Op: revoke.FilterAnd}, revoke.Filter{Op: revoke.FilterAnd}
+	for pair := range slices.Chunk(pairs, 2) {
+		into := &all
+		if strings.HasPrefix(pair[0], "emails.") {
+			into = &address
+		}
+		into.Terms = append(into.Terms, revoke.Filter{
+			Op: revoke.FilterEq, Attribute: pair[0], Text: pair[1], Exact: pair[0] == "id" || pair[0] == "externalId",
+		})
+	}
+	if len(address.Terms) > 0 {
+		all.Terms = append(all.Terms, revoke.Filter{Op: revoke.FilterAny, Attribute: "emails", Terms: []revoke.Filter{address}})
+	}
+	return all
+}
+
 // resources asks for a page and fails on an error.
 func (b *bench) resources(q revoke.ResourceQuery) ([]revoke.Resource, int) {
 	b.Helper()
-	q.Org, q.Authority, q.Type = org, "okta-scim", "User"
+	q.Org, q.Authority, q.Type, q.Count = org, "okta-scim", "User", true
 	got, n, err := b.store.Resources(b.deadline(), q)
 	if err != nil {
 		b.Fatalf("resources by %+v: %v", q, err)
@@ -79,12 +106,11 @@ func (b *bench) resources(q revoke.ResourceQuery) ([]revoke.Resource, int) {
 
 func resourceFilters(b *bench) {
 	u := b.person()
-	mail := func(kind, value string) revoke.ResourceEmail { return revoke.ResourceEmail{Type: kind, Value: value} }
 	sally := with(b.resource(u.ID, "Sally@Example.edu"), func(r *revoke.Resource) {
-		r.ExternalID, r.Emails = "X-1", []revoke.ResourceEmail{mail("work", "Sally@Example.edu"), mail("home", "s@home.example")}
+		r.ExternalID, r.Profile = "X-1", emails("work", "Sally@Example.edu", "home", "s@home.example")
 	})
 	bob := with(b.resource(u.ID, "bob"), func(r *revoke.Resource) {
-		r.ExternalID, r.Emails = "x-1", []revoke.ResourceEmail{mail("work", "s@home.example"), mail("Work", "bob@example.edu")}
+		r.ExternalID, r.Profile = "x-1", emails("work", "s@home.example", "Work", "bob@example.edu")
 		r.Active, r.CreatedAt = false, r.CreatedAt+10
 	})
 	unnamed := with(b.resource(u.ID, "bob"), func(r *revoke.Resource) { r.Named, r.Active, r.CreatedAt = false, false, r.CreatedAt+20 })
@@ -95,17 +121,11 @@ func resourceFilters(b *bench) {
 		with(b.resource(u.ID, "bob"), func(r *revoke.Resource) { r.Type = "Group" }),
 	}
 	b.write(revoke.Effects{Resources: append(elsewhere, sally, bob, unnamed, gone)})
-	is := func(pairs ...string) (f revoke.Filter) {
-		for pair := range slices.Chunk(pairs, 2) {
-			f = append(f, revoke.Condition{Attribute: pair[0], Value: pair[1]})
-		}
-		return f
-	}
 	cases := []struct {
 		filter revoke.Filter
 		want   []revoke.Resource
 	}{
-		{nil, []revoke.Resource{sally, bob, unnamed}},
+		{revoke.Filter{}, []revoke.Resource{sally, bob, unnamed}},
 		{is("id", sally.ID.String()), []revoke.Resource{sally}},
 		{is("id", gone.ID.String()), nil},
 		{is("id", elsewhere[0].ID.String()), nil},
@@ -137,7 +157,7 @@ func resourceFilters(b *bench) {
 	}
 	for _, value := range odd() {
 		r := with(b.resource(u.ID, value), func(r *revoke.Resource) {
-			r.ExternalID, r.Emails = value, []revoke.ResourceEmail{mail("odd", value)}
+			r.ExternalID, r.Profile = value, emails("odd", value)
 		})
 		b.write(revoke.Effects{Resources: []revoke.Resource{r}})
 		for _, filter := range []revoke.Filter{is("externalId", value), is("userName", value, "id", r.ID.String()), is("emails.value", strings.Clone(value), "emails.type", "odd", "externalId", value)} {
@@ -153,14 +173,14 @@ func resourcePages(b *bench) {
 	for i := range 17 { // made in threes at the same instant
 		r := b.resource(u.ID, fmt.Sprintf("p%d", i))
 		r.CreatedAt = revoke.Instant(1000 + i/3)
-		r.Emails = []revoke.ResourceEmail{{Type: "work", Value: "same"}, {Type: "home", Value: "same"}}
+		r.Profile = emails("work", "same", "home", "same")
 		all = append(all, r)
 	}
 	b.write(revoke.Effects{Resources: all})
 	slices.SortFunc(all, func(x, y revoke.Resource) int {
 		return cmp.Or(cmp.Compare(x.CreatedAt, y.CreatedAt), x.ID.Compare(y.ID))
 	})
-	for _, filter := range []revoke.Filter{nil, {{Attribute: "emails.value", Value: "Same"}}} {
+	for _, filter := range []revoke.Filter{{}, is("emails.value", "Same")} {
 		for _, limit := range []int{1, 2, 5, 17, 100} {
 			var got []revoke.Resource
 			for offset := 0; offset < len(all)+limit; offset += limit {

@@ -182,10 +182,7 @@ func (w *twins) newResource(t *rapid.T, user revoke.ID) revoke.Resource {
 	which := rapid.IntRange(0, len(w.resources)-1).Draw(t, "resource")
 	r := revoke.Resource{
 		ID: w.resources[which], Org: w.org, Authority: "okta", Type: "User", User: user, UserName: drawn(t, "name", []string{"Sally", "sally", "bob"}),
-		ExternalID: drawn(t, "external id", []string{"", "x", "X"}), Active: rapid.Bool().Draw(t, "active"), Profile: []byte(`{}`), Version: int64(w.n), CreatedAt: 1, UpdatedAt: small(t, "updated"),
-	}
-	for range rapid.IntRange(0, 2).Draw(t, "addresses") {
-		r.Emails = append(r.Emails, revoke.ResourceEmail{Type: drawn(t, "type", []string{"work", "Home", ""}), Value: drawn(t, "address", []string{"A@b", "c@d"})})
+		ExternalID: drawn(t, "external id", []string{"", "x", "X"}), Active: rapid.Bool().Draw(t, "active"), Profile: drawnProfile(t), Version: int64(w.n), CreatedAt: 1, UpdatedAt: small(t, "updated"),
 	}
 	if rapid.IntRange(0, 4).Draw(t, "deleted") == 4 {
 		r.DeletedAt = 7
@@ -292,9 +289,14 @@ func (w *twins) sameLists(t *rapid.T) {
 	for _, id := range someOf(t, "resource", w.resources) {
 		both(w, "resource", func(s revoke.Store) (revoke.Resource, error) { return s.Resource(w.ctx, w.org, "okta", id) })
 	}
-	rq := revoke.ResourceQuery{Org: w.org, Authority: "okta", Type: "User", Limit: rapid.IntRange(0, 5).Draw(t, "limit"), Offset: rapid.IntRange(0, 3).Draw(t, "offset"), Filter: someOf(t, "condition", []revoke.Condition{
-		{Attribute: "userName", Value: "SALLY"}, {Attribute: "externalId", Value: "x"}, {Attribute: "emails.value", Value: "a@B"}, {Attribute: "emails.type", Value: "home"}, {Attribute: "id", Value: w.resources[0].String()},
-	})}
+	rq := revoke.ResourceQuery{
+		Org: w.org, Authority: "okta", Type: "User", Limit: rapid.IntRange(0, 5).Draw(t, "limit"), Offset: rapid.IntRange(0, 3).Draw(t, "offset"),
+		Filter: drawnFilter(t, 3, false, w.resources), Count: rapid.Bool().Draw(t, "count"),
+		SortBy: drawn(t, "sort by", []string{"", "userName", "externalId", "title", "number", "emails.value", "active"}), Descending: rapid.Bool().Draw(t, "descending"),
+	}
+	if rq.SortBy == "" && !rq.Descending && rapid.Bool().Draw(t, "after") {
+		rq.After, rq.Offset = &revoke.ResourceCursor{CreatedAt: 1, ID: rapid.SampledFrom(w.resources).Draw(t, "cursor")}, 0
+	}
 	type page struct {
 		Rows []revoke.Resource
 		N    int

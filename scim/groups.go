@@ -1,0 +1,419 @@
+package scim
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	filter "github.com/scim2/filter-parser/v2"
+
+	"curfew/revoke"
+)
+
+// Groups do not pass through the library: of a group only its two names and its members matter, and it would read ten thousand
+// members to judge one. What a request says of them is read here; the core makes the change without looking at the others.
+
+const (
+	groupURI = "urn:ietf:params:scim:schemas:core:2.0:Group"
+	// A group that is created or replaced brings all its members along.
+	maxMembers = 20000
+)
+
+// groupDraft is what a request makes of a group.
+type groupDraft struct {
+	displayName *string
+	externalID  *string // empty: taken away
+	members     revoke.MemberChange
+}
+
+// groups answers a request about groups.
+func (h *handler) groups(r *http.Request, x *exchange, e endpoint) (answer, error) {
+	switch {
+	case r.Method == http.MethodPost:
+		return h.createGroup(r, x)
+	case r.Method == http.MethodPut, r.Method == http.MethodPatch:
+		return h.changeGroup(r, x)
+	case r.Method == http.MethodDelete:
+		found, err := h.resource(r, x, revoke.TypeGroup)
+		if err == nil {
+			err = x.condition(found)
+		}
+		if err != nil {
+			return answer{}, err
+		}
+		ctx, cancel := commitContext(r)
+		defer cancel()
+		return answer{status: http.StatusNoContent}, h.service.DeleteResource(ctx, x.actor, x.source, found.ID)
+	case e.kind == endpointGroups:
+		return h.list(r, x, revoke.TypeGroup, wantedIn(x.query))
+	default:
+		found, err := h.resource(r, x, revoke.TypeGroup)
+		if err != nil {
+			return answer{}, err
+		}
+		return h.shown(r, x, http.StatusOK, found)
+	}
+}
+
+func (h *handler) createGroup(r *http.Request, x *exchange) (answer, error) {
+	var in groupDraft
+	if err := in.whole(x); err != nil {
+		return answer{}, err
+	}
+	draft := revoke.Draft{Resource: revoke.Resource{Type: revoke.TypeGroup, UserName: *in.displayName}, Members: in.members, Request: r.Method}
+	if in.externalID != nil {
+		draft.ExternalID = *in.externalID
+	}
+	ctx, cancel := commitContext(r)
+	defer cancel()
+	made, err := h.service.CreateResource(ctx, x.actor, x.source, draft)
+	if err != nil {
+		return answer{}, err
+	}
+	return h.shown(r, x, http.StatusCreated, made.Resource)
+}
+
+// changeGroup carries out a PUT or PATCH. A PATCH is answered without the group, which may have ten thousand members.
+func (h *handler) changeGroup(r *http.Request, x *exchange) (answer, error) {
+	var in groupDraft
+	var err error
+	if r.Method == http.MethodPut {
+		err = in.whole(x)
+	} else {
+		err = in.patch(x)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	key, err := resourceIDOf(x.id)
+	if err != nil {
+		return answer{}, err
+	}
+	ctx, cancel := commitContext(r)
+	defer cancel()
+	changed, err := h.service.UpdateResource(ctx, x.actor, x.source, key, func(now revoke.Resource) (revoke.Draft, error) {
+		if now.Type != revoke.TypeGroup {
+			return revoke.Draft{}, revoke.ErrNotFound
+		}
+		if err := x.condition(now); err != nil {
+			return revoke.Draft{}, err
+		}
+		draft := revoke.Draft{Resource: now, Members: in.members, Request: r.Method}
+		if in.displayName != nil && *in.displayName != now.UserName {
+			draft.UserName, draft.Attributes = *in.displayName, append(draft.Attributes, "displayName")
+		}
+		if in.externalID != nil && *in.externalID != now.ExternalID {
+			draft.ExternalID, draft.Attributes = *in.externalID, append(draft.Attributes, "externalId")
+		}
+		return draft, nil
+	})
+	switch {
+	case err != nil:
+		return answer{}, err
+	case r.Method == http.MethodPatch && len(x.shows.only) == 0:
+		return answer{status: http.StatusNoContent, header: http.Header{"ETag": {version(changed.Resource)}}}, nil
+	default:
+		return h.shown(r, x, http.StatusOK, changed.Resource)
+	}
+}
+
+// whole reads the body of a POST or PUT. Members that a PUT leaves out stay: a client that was shown a group without them would
+// empty it.
+func (in *groupDraft) whole(x *exchange) error {
+	o, ok := x.body.(object)
+	switch {
+	case !ok:
+		return badRequest(invalidSyntax, "The body is not a JSON object. Send one group.")
+	case listResponse(o):
+		return badRequest(invalidSyntax, "The body is a ListResponse. Send one group, as GET /scim/v2/Groups/{id} shows it.")
+	}
+	if err := in.object(x, "replace", o); err != nil {
+		return err
+	}
+	if in.displayName == nil {
+		return badRequest(invalidValue, "displayName is missing or empty. Every group needs one (RFC 7643 section 4.2).")
+	}
+	return nil
+}
+
+// object reads a group, or the value of an operation without a path. What we do not know is ignored (RFC 7644 section 3.5.1).
+func (in *groupDraft) object(x *exchange, op string, o object) error {
+	for _, m := range o {
+		name := fold(m.name)
+		name = strings.TrimPrefix(name, fold(groupURI)+":")
+		switch name {
+		case "id":
+			// Okta sends the id beside a new displayName; only on a PUT it must be the one of the path.
+			if text, ok := m.value.(string); ok && x.id != "" && text != "" && text != x.id && x.method == http.MethodPut {
+				return badRequest(mutability, "The id in the body is not the one in the path. Leave it out, or send it to its own path.")
+			}
+		case fold(groupURI):
+			if inner, ok := m.value.(object); ok {
+				if err := in.object(x, op, inner); err != nil {
+					return err
+				}
+			}
+		case "displayname", "externalid", "members":
+			if err := in.set(op, name, m.value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// set adds to or replaces one attribute.
+func (in *groupDraft) set(op, name string, v any) error {
+	switch name {
+	case "displayname":
+		text, ok := v.(string)
+		if _, err := revoke.NewIdentifier(revoke.NamespaceUserName, text); !ok || err != nil {
+			return badRequest(invalidValue, "displayName is empty, longer than 512 bytes or unprintable. Send one that people can read.")
+		}
+		in.displayName = &text
+	case "externalid":
+		text, ok := v.(string)
+		if v != nil && !ok {
+			return badRequest(invalidValue, "externalId is not text.")
+		}
+		if _, err := revoke.NewIdentifier(revoke.NamespaceExternalID, text); text != "" && err != nil {
+			return badRequest(invalidValue, "externalId is longer than 512 bytes or unprintable.")
+		}
+		in.externalID = &text
+	case "members":
+		ids, err := memberIDs(v, true)
+		if err != nil {
+			return err
+		}
+		if op == "replace" {
+			in.members.RemoveAll()
+		}
+		for _, id := range ids {
+			in.members.AddOne(id)
+		}
+	}
+	return nil
+}
+
+// memberIDs reads members in every form that clients write them: objects, one object, or plain ids. Where strict is false, what
+// cannot be an id of ours is nobody's.
+func memberIDs(v any, strict bool) ([]revoke.ID, error) {
+	list := several(v, true)
+	if len(list) > maxMembers {
+		return nil, badRequest(tooMany, "The request names more than 20000 members. Send them in several requests.")
+	}
+	out := make([]revoke.ID, 0, len(list))
+	for _, each := range list {
+		o, _ := each.(object)
+		value, _ := o.get("value")
+		text, _ := value.(string)
+		id, err := resourceIDOf(text)
+		switch {
+		case err == nil:
+			out = append(out, id)
+		case strict && text == "":
+			return nil, badRequest(invalidValue, "A member has no value. Send the id of a user or a group as its value.")
+		case strict:
+			return nil, badRequest(invalidValue, "members names "+quote(text)+", which is no id that this server gave out.")
+		}
+	}
+	return out, nil
+}
+
+// patch reads the operations of a PATCH, in their order.
+func (in *groupDraft) patch(x *exchange) error {
+	o, ok := x.body.(object)
+	if !ok {
+		return badRequest(invalidSyntax, "The body is not a JSON object. Send a PatchOp message (RFC 7644 section 3.5.2).")
+	}
+	given, _ := o.get("Operations")
+	list := asList(given)
+	switch {
+	case len(list) == 0:
+		return badRequest(invalidSyntax, "Operations is missing or empty. Send a PatchOp message with at least one operation (RFC 7644 section 3.5.2).")
+	case len(list) > maxOperations:
+		return badRequest(tooMany, "The request has more than 1000 operations. Send them in several requests.")
+	}
+	for _, each := range list {
+		op, ok := each.(object)
+		if !ok {
+			return badRequest(invalidSyntax, "An operation is not a JSON object.")
+		}
+		if err := in.operation(x, op); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *groupDraft) operation(x *exchange, o object) error {
+	given, _ := o.get("op")
+	text, _ := given.(string)
+	op := fold(text)
+	if op != "add" && op != "replace" && op != "remove" {
+		return badRequest(invalidSyntax, "op is "+quote(text)+". It is add, replace or remove (RFC 7644 section 3.5.2).")
+	}
+	value, hasValue := o.get("value")
+	if !hasValue && op != "remove" {
+		return badRequest(invalidValue, "An operation "+quote(op)+" has no value.")
+	}
+	sent, _ := o.get("path")
+	path, ok := sent.(string)
+	if sent != nil && !ok {
+		return badRequest(invalidPath, "path is not text.")
+	}
+	path = strings.TrimSpace(path)
+	if path == "" || fold(path) == fold(groupURI) {
+		inner, ok := value.(object)
+		switch {
+		case op == "remove":
+			return badRequest(noTarget, "An operation remove has no path (RFC 7644 section 3.5.2.2).")
+		case !ok:
+			return badRequest(invalidValue, "An operation without the path of an attribute needs an object as its value.")
+		}
+		return in.object(x, op, inner)
+	}
+	if rest, ok := strings.CutPrefix(fold(path), fold(groupURI)+":"); ok {
+		path = path[len(path)-len(rest):]
+	}
+	if open := strings.IndexByte(path, '['); open >= 0 && fold(path[:open]) == "members" {
+		return in.atMembers(op, path[open:])
+	}
+	switch name := fold(path); name {
+	case "displayname", "externalid", "members":
+		if op == "remove" {
+			return in.remove(name, value)
+		}
+		return in.set(op, name, value)
+	case "id":
+		if text, ok := value.(string); op == "remove" || !ok || text != x.id {
+			return badRequest(mutability, "id cannot be changed.")
+		}
+		return nil
+	case "meta", "schemas":
+		return nil
+	default:
+		if strings.HasPrefix(name, "urn:") {
+			return nil
+		}
+		return badRequest(invalidPath, "The path "+quote(path)+" is no attribute of a group; /scim/v2/Schemas lists them.")
+	}
+}
+
+func (in *groupDraft) remove(name string, value any) error {
+	switch name {
+	case "displayname":
+		return badRequest(invalidValue, "displayName cannot be removed. Replace it.")
+	case "externalid":
+		none := ""
+		in.externalID = &none
+		return nil
+	}
+	if value == nil {
+		in.members.RemoveAll()
+		return nil
+	}
+	ids, err := memberIDs(value, false)
+	for _, id := range ids {
+		in.members.RemoveOne(id)
+	}
+	return err
+}
+
+// atMembers removes the members that a filter names. To set anything of a single member changes nothing that is kept.
+func (in *groupDraft) atMembers(op, rest string) error {
+	if op != "remove" {
+		return nil
+	}
+	end := strings.LastIndexByte(rest, ']')
+	wrong := badRequest(invalidFilter, `Members are removed by members[value eq "id"], several joined by or.`)
+	if end < 0 || len(rest) > maxFilter {
+		return wrong
+	}
+	quoted, err := quoteValues(rest[1:end])
+	if err != nil {
+		return err
+	}
+	e, err := parseFilter(quoted)
+	if err != nil {
+		return wrong
+	}
+	ids, ok := membersNamed(e)
+	if !ok {
+		return wrong
+	}
+	for _, text := range ids {
+		if id, err := resourceIDOf(text); err == nil { // who cannot be a member is none
+			in.members.RemoveOne(id)
+		}
+	}
+	return nil
+}
+
+// membersNamed returns the values that a filter names. A type beside a value says nothing new: ids are unique.
+func membersNamed(e filter.Expression) ([]string, bool) {
+	switch e := e.(type) {
+	case *filter.AttributeExpression:
+		text, ok := unescape(e.CompareValue).(string)
+		return []string{text}, ok && operatorOf(e) == string(filter.EQ) && fold(e.AttributePath.AttributeName) == "value"
+	case *filter.LogicalExpression:
+		left, ok := membersNamed(e.Left)
+		right, also := membersNamed(e.Right)
+		if e.Operator == filter.OR {
+			return append(left, right...), ok && also
+		}
+		if ok == also {
+			return nil, false
+		}
+		other, of := e.Right, left
+		if also {
+			other, of = e.Left, right
+		}
+		kind, isType := other.(*filter.AttributeExpression)
+		return of, isType && fold(kind.AttributePath.AttributeName) == "type"
+	default:
+		return nil, false
+	}
+}
+
+// membersAtOnce is how many members are read at a time.
+const membersAtOnce = 5000
+
+// membersOf shows the members of groups, by group.
+func (h *handler) membersOf(ctx context.Context, src revoke.Source, groups []revoke.Resource) (map[revoke.ID][]any, error) {
+	out := map[revoke.ID][]any{}
+	for _, group := range groups {
+		q := revoke.MemberQuery{Org: src.Org, Group: group.ID, Limit: membersAtOnce}
+		for {
+			members, err := h.store.Members(ctx, q)
+			if err != nil {
+				return nil, err
+			}
+			for _, m := range members {
+				out[group.ID] = append(out[group.ID], h.member(m))
+			}
+			if len(members) < membersAtOnce {
+				break
+			}
+			q.After = members[len(members)-1].MemberKey
+		}
+	}
+	return out, nil
+}
+
+func (h *handler) member(m revoke.Member) map[string]any {
+	kind := revoke.TypeUser
+	if m.User.IsZero() {
+		kind = revoke.TypeGroup
+	}
+	return map[string]any{"value": m.Resource.String(), "type": kind, "$ref": h.location(kind, m.Resource)}
+}
+
+// showGroup renders a group; its members are added where they are asked for.
+func (h *handler) showGroup(r revoke.Resource) map[string]any {
+	doc := map[string]any{"schemas": []string{groupURI}, "id": r.ID.String(), "displayName": r.UserName, "meta": h.meta(r)}
+	if r.ExternalID != "" {
+		doc["externalId"] = r.ExternalID
+	}
+	return doc
+}
