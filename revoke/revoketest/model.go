@@ -101,6 +101,7 @@ func (r *modelRun) actions() map[string]func(*rapid.T) {
 		{"provision", 2, r.provision},
 		{"write a resource", 5, r.writeResource},
 		{"repeat an event", 1, r.repeat},
+		{"block and let in", 3, r.blockAndLetIn},
 		{"announce", 1, r.announce},
 		{"take back an announcement", 1, r.takeBack},
 		{"lock", 1, r.lock},
@@ -128,7 +129,8 @@ type modelRun struct {
 	start revoke.Instant
 	model *model
 	sent  []sentEvent
-	n     int // numbers what is made
+	n     int      // numbers what is made
+	same  []string // names, while a story is about one person
 
 	resources map[int]*modelResource // by person
 }

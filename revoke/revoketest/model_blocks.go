@@ -13,12 +13,38 @@ import (
 func (r *modelRun) act(t *rapid.T, source string, sig revoke.Signal, model func(n *node)) {
 	r.model.step++
 	src := r.source(source)
-	names := r.names(t, src.Learns)
+	names := r.same
+	if names == nil {
+		names = r.names(t, src.Learns)
+	}
 	n := r.lookUp(src, names)
 	sig.Subject = subject(names)
 	r.send(t, src, sig)
 	model(n)
 	r.model.settle(fmt.Sprintf("%s of %s at step %d", sig.Kind, source, r.model.step))
+}
+
+// blockAndLetIn is the whole story of a block about one person, who then signs in.
+func (r *modelRun) blockAndLetIn(t *rapid.T) {
+	r.same = []string{fmt.Sprintf("email:p%d", rapid.IntRange(0, people-1).Draw(t, "person"))}
+	switch rapid.IntRange(0, 2).Draw(t, "story") {
+	case 0:
+		r.lock(t)
+		r.check(t)
+		r.unlock(t)
+	case 1:
+		r.announce(t)
+		r.check(t)
+		r.takeBack(t)
+	case 2:
+		r.blockForATime(t)
+		r.check(t)
+		r.timeIsUp(t)
+	}
+	for range 2 {
+		r.registerOne(t)
+	}
+	r.same = nil
 }
 
 // announce plans an end whose day has come.

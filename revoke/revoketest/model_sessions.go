@@ -20,7 +20,10 @@ func (r *modelRun) register(t *rapid.T) {
 func (r *modelRun) registerOne(t *rapid.T) {
 	r.model.step++
 	r.n++
-	names := r.names(t, false)
+	names := r.same
+	if names == nil {
+		names = r.names(t, false)
+	}
 	stated := r.moment(t)
 	s := &modelSession{
 		id: fmt.Sprintf("s-%d", r.n), kind: rapid.SampledFrom(kinds).Draw(t, "kind"), app: rapid.SampledFrom(apps).Draw(t, "app"),
