@@ -90,16 +90,14 @@ var errMoved = fmt.Errorf("resource moved: %w", ErrConflict)
 // DeleteResource removes a resource and ends its person's sessions. A second time is [ErrNotFound].
 func (s *Service) DeleteResource(ctx context.Context, actor Actor, src Source, id ID) error {
 	need := Need{Org: src.Org, Resources: []ID{id}, MembersOf: []ID{id}}
-	if s.roster != nil {
-		memberships, err := s.roster.Members(ctx, MemberQuery{Org: src.Org, Resources: []ID{id}, Limit: maxMembersAtOnce})
-		if err != nil {
-			return fmt.Errorf("read the groups of resource %s: %w", id, err)
-		}
-		for _, m := range memberships {
-			need.Members = append(need.Members, m.MemberKey)
-		}
+	memberships, err := s.store.Members(ctx, MemberQuery{Org: src.Org, Resources: []ID{id}, Limit: maxMembersAtOnce})
+	if err != nil {
+		return fmt.Errorf("read the groups of resource %s: %w", id, err)
 	}
-	_, err := s.provision(ctx, actor, src, need, func(d *decision) (Provisioned, error) {
+	for _, m := range memberships {
+		need.Members = append(need.Members, m.MemberKey)
+	}
+	_, err = s.provision(ctx, actor, src, need, func(d *decision) (Provisioned, error) {
 		r, err := d.own(id)
 		if err != nil {
 			return Provisioned{}, err

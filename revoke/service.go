@@ -26,7 +26,6 @@ type TargetName struct{ Name, Org string }
 // concurrent use.
 type Service struct {
 	store    Store
-	roster   Roster
 	targets  atomic.Pointer[[]TargetName]
 	observer Observer
 	log      *slog.Logger
@@ -56,7 +55,6 @@ func New(cfg Config) (*Service, error) {
 		alarms: make(chan struct{}, 1),
 	}
 	s.uses.waiting = map[ID]Use{}
-	s.roster, _ = cfg.Store.(Roster)
 	s.SetTargets(cfg.Targets)
 	return s, nil
 }

@@ -273,6 +273,7 @@ type Store interface {
 	Decider
 	Reader
 	Ledger
+	Roster
 	Notes
 	Queue
 	// Clock is the one clock: the database's on PostgreSQL, the process's with a stored mark on SQLite.
