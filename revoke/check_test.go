@@ -185,6 +185,7 @@ func TestCheckRules(t *testing.T) {
 	o.held("hr-1")
 	o.store.Moving().Advance(time.Minute)
 	want(now(0), revoke.CauseShared, "by an address that two people carry")
+	want(now(0), revoke.CauseShared, "the same again, from memory")
 	byID := now(0)
 	byID.Subject = append(byID.Subject, revoke.Identifier{Namespace: "okta", Value: "00u1"})
 	if out, err := o.s.Check(o.ctx, oktaSource, []revoke.Question{byID}); err != nil || !out[0].Live {
