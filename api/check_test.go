@@ -96,8 +96,11 @@ func TestCheckOfOneSession(t *testing.T) {
 	b.want("register", b.as("portal", "POST", "/v1/sessions", `{"subject": {"format": "email", "email": "sally@example.edu"}, "kind": "browser", "id": "s-1"}`), 201)
 	of := func(more string) string { return strings.TrimSuffix(sally, "}") + more + "}" }
 	for _, c := range []struct{ token, question string }{
-		{"portal", of(`, "session": "s-1"`)}, {"portal", of(`, "session": "s-1", "app": "portal"`)},
-		{"gateway", of(`, "session": "s-1", "app": "portal"`)}, {"gateway", of(`, "session": "s-1"`)}, {"ops", of(`, "session": "s-1"`)},
+		{"portal", of(`, "session": "s-1"`)},
+		{"portal", of(`, "session": "s-1", "app": "portal"`)},
+		{"gateway", of(`, "session": "s-1", "app": "portal"`)},
+		{"gateway", of(`, "session": "s-1"`)},
+		{"ops", of(`, "session": "s-1"`)},
 	} {
 		if got := b.check(c.token, c.question); got[0] != "live" {
 			t.Errorf("%s asks %s before the end: %q", c.token, c.question, got)
@@ -126,8 +129,10 @@ func TestCheckOfOneSession(t *testing.T) {
 func TestCheckKeepsAppsAndOrgsApart(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(c *api.Config) {
-		other := api.Token{Name: "elsewhere", Scopes: []string{"check"}, App: "*", Hashes: hashesOf("elsewhere"),
-			Source: revoke.Source{Name: "elsewhere", Org: "other", Type: "token", Authority: "elsewhere"}}
+		other := api.Token{
+			Name: "elsewhere", Scopes: []string{"check"}, App: "*", Hashes: hashesOf("elsewhere"),
+			Source: revoke.Source{Name: "elsewhere", Org: "other", Type: "token", Authority: "elsewhere"},
+		}
 		c.Tokens = append(c.Tokens, other)
 	})
 	question := b.asking("sally@example.edu", time.Minute, "")

@@ -49,9 +49,7 @@ func (h *hall) call(from string) net.Conn {
 // answers reports whether somebody is there on the other side.
 func answers(t *testing.T, c net.Conn) bool {
 	t.Helper()
-	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil { // it was closed at once
-		return false
-	}
+	defer time.AfterFunc(20*time.Second, func() { _ = c.Close() }).Stop()
 	if _, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		return false
 	}
@@ -86,8 +84,12 @@ func TestOneAddressLeavesRoomForOthers(t *testing.T) {
 		if err := app.Shutdown(ctx); err != nil {
 			t.Errorf("shut down: %v", err)
 		}
-		<-served
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
 	})
+	wait, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
 	var open []net.Conn
 	t.Cleanup(func() {
 		for _, c := range open {
@@ -111,23 +113,25 @@ func TestOneAddressLeavesRoomForOthers(t *testing.T) {
 	}
 	soon := func(from, what string) {
 		t.Helper()
-		for end := time.Now().Add(20 * time.Second); !ask(from); { // the server sees the end of a connection a moment later
-			if time.Now().After(end) {
+		for !ask(from) { // the server sees the end of a connection a moment later
+			if wait.Err() != nil {
 				t.Fatalf("%s: %s is not answered", what, from)
 			}
 		}
 	}
-	for end := time.Now().Add(20 * time.Second); len(open) < 2*mostOfOne; {
-		local := h.call("127.0.0.1")
-		if answers(t, local) {
-			open = append(open, local)
-			continue
-		}
-		_ = local.Close() // of those that asked above the ends may not be seen yet
-		if time.Now().After(end) {
-			t.Fatal("who is on this machine is turned away")
+	hold := func(from string, most int) { // a place is free when the server has seen the end of what held it
+		t.Helper()
+		for len(open) < most {
+			c := h.call(from)
+			if open = append(open, c); !answers(t, c) {
+				open = open[:len(open)-1]
+			}
+			if wait.Err() != nil {
+				t.Fatalf("%d connections are held, the last from %s, want %d", len(open), from, most)
+			}
 		}
 	}
+	hold("127.0.0.1", 2*mostOfOne)
 	soon("127.0.0.1", "who is on this machine is held to the sum alone")
 	for _, local := range open[mostOfOne:] {
 		_ = local.Close()
@@ -136,15 +140,7 @@ func TestOneAddressLeavesRoomForOthers(t *testing.T) {
 	_ = open[0].Close()
 	soon("2001:db8::9", "after one of its network was closed")
 	open = open[1:]
-	for end := time.Now().Add(20 * time.Second); len(open) < most; { // a place is free when the server has seen the end of what held it
-		c := h.call("198.51.100.1") // a proxy stands for many
-		if open = append(open, c); !answers(t, c) {
-			open = open[:len(open)-1]
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%d connections are held, want %d", len(open), most)
-		}
-	}
+	hold("198.51.100.1", most) // a proxy stands for many
 	if ask("192.0.2.9") {
 		t.Errorf("with %d connections open another one is answered", most)
 	}

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -103,14 +102,15 @@ func (a *App) countDevices(o *revoke.Outcome) error {
 			continue
 		}
 		o.Covers = 0
-		var failed error
-		err := a.cfg.Store.EachSession(ctx, r.Scope, a.cfg.Clock.Now(), func(s *revoke.Session) {
-			verdict, err := a.verdict(s)
-			if failed = errors.Join(failed, err); verdict.Live {
+		var there []revoke.Session // judged afterwards: judging may write, and the store is being read
+		err := a.cfg.Store.EachSession(ctx, r.Scope, a.cfg.Clock.Now(), func(s *revoke.Session) { there = append(there, *s) })
+		for i := 0; i < len(there) && err == nil; i++ {
+			var verdict revoke.Verdict
+			if verdict, err = a.cfg.Service.Judge(ctx, &there[i]); verdict.Live {
 				o.Covers++
 			}
-		})
-		if err = errors.Join(err, failed); err != nil {
+		}
+		if err != nil {
 			return fmt.Errorf("count the sessions on device %s: %w", r.Scope.Device, err)
 		}
 	}

@@ -193,7 +193,7 @@ func (a *App) prejudge(ctx context.Context, t *token, who revoke.Subject, app st
 				born = min(born, at)
 			}
 		}
-		verdict, err := a.verdict(&revoke.Session{Org: t.voice.Org, App: app, User: users[0], Kind: revoke.Kind(in.Kind), BornAt: born, ExpiresAt: never})
+		verdict, err := a.cfg.Service.Judge(ctx, &revoke.Session{Org: t.voice.Org, App: app, User: users[0], Kind: revoke.Kind(in.Kind), BornAt: born, ExpiresAt: never})
 		switch {
 		case err != nil:
 			return fmt.Errorf("judge a registration: %w", err)
@@ -230,7 +230,7 @@ func (a *App) register(ctx context.Context, c *fiber.Ctx, t *token, r revoke.Reg
 	if err != nil {
 		return notRegistered(err)
 	}
-	view, err := a.viewSession(&done.Session)
+	view, err := a.viewSession(ctx, &done.Session)
 	if err != nil {
 		return err
 	}
@@ -265,7 +265,7 @@ func (a *App) sessionAgain(c *fiber.Ctx, t *token, id string) error {
 	if err != nil {
 		return err
 	}
-	view, err := a.viewSession(&s)
+	view, err := a.viewSession(ctx, &s)
 	if err != nil {
 		return err
 	}

@@ -53,14 +53,8 @@ func becauseOf(v revoke.Verdict) *because {
 	return &because{v.Sentence(), v.Scope, v.At, v.Revocation, v.Authority}
 }
 
-func (a *App) verdict(s *revoke.Session) (revoke.Verdict, error) {
-	ctx, cancel := asking()
-	defer cancel()
-	return a.cfg.Service.Judge(ctx, s)
-}
-
-func (a *App) viewSession(s *revoke.Session) (*sessionView, error) {
-	verdict, err := a.verdict(s)
+func (a *App) viewSession(ctx context.Context, s *revoke.Session) (*sessionView, error) {
+	verdict, err := a.cfg.Service.Judge(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("judge session %s: %w", s.ID, err)
 	}
@@ -118,7 +112,7 @@ func (a *App) listSessions(c *fiber.Ctx, t *token) error {
 			return fmt.Errorf("list sessions: %w", err)
 		}
 	}
-	return paged(c, rows, limit, a.viewSession, func(s *revoke.Session) any { return sessionCursor{int64(s.BornAt), s.ID} })
+	return paged(c, rows, limit, func(s *revoke.Session) (*sessionView, error) { return a.viewSession(ctx, s) }, func(s *revoke.Session) any { return sessionCursor{int64(s.BornAt), s.ID} })
 }
 
 func (a *App) oneSession(c *fiber.Ctx, t *token) error {
@@ -132,7 +126,7 @@ func (a *App) oneSession(c *fiber.Ctx, t *token) error {
 	if err != nil {
 		return err
 	}
-	view, err := a.viewSession(&s)
+	view, err := a.viewSession(ctx, &s)
 	if err != nil {
 		return err
 	}
@@ -182,7 +176,7 @@ func (a *App) endSession(c *fiber.Ctx, t *token) error {
 			return fmt.Errorf("read the ended session: %w", err)
 		}
 	}
-	view, err := a.viewSession(&s)
+	view, err := a.viewSession(ctx, &s)
 	if err != nil {
 		return err
 	}

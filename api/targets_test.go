@@ -31,8 +31,10 @@ func (system) Revoke(context.Context, revoke.Owed) (revoke.Receipt, error) {
 func withSystems(cfg *api.Config) {
 	elsewhere(cfg)
 	cfg.Systems = []api.System{
-		{Name: "moodle", Type: "moodle", Org: "main", Target: system{errors.New("moodle refuses our credential")}}, {Name: "canvas", Type: "canvas", Org: "main", Target: system{}},
-		{Name: "sap", Type: "sap", Org: "main"}, {Name: "library", Type: "webhook", Org: "college", Target: system{}},
+		{Name: "moodle", Type: "moodle", Org: "main", Target: system{errors.New("moodle refuses our credential")}},
+		{Name: "canvas", Type: "canvas", Org: "main", Target: system{}},
+		{Name: "sap", Type: "sap", Org: "main"},
+		{Name: "library", Type: "webhook", Org: "college", Target: system{}},
 	}
 	cfg.States = func() map[string]revoke.TargetState {
 		return map[string]revoke.TargetState{"canvas": {SuccessAt: 5e6, FailedAt: 6e6, Error: "canvas is tired"}, "moodle": {Refused: true}}

@@ -80,7 +80,7 @@ type cutoffView struct {
 }
 
 // viewUser shows a user. Whether it is blocked is asked of the one rule, with a session that nothing else could end.
-func (a *App) viewUser(p *revoke.Person) (userView, error) {
+func (a *App) viewUser(ctx context.Context, p *revoke.Person) (userView, error) {
 	view := userView{
 		ID: p.User.ID, UserName: p.Name(revoke.NamespaceUserName), Email: p.Name(revoke.NamespaceEmail),
 		Spared: p.User.Spared(), CreatedAt: p.User.CreatedAt, Members: []revoke.ID{}, Known: []identifierView{},
@@ -93,7 +93,7 @@ func (a *App) viewUser(p *revoke.Person) (userView, error) {
 		return view, fmt.Errorf("find who is one person with user %s: %w", p.User.ID, err)
 	}
 	view.Members = append(view.Members, slices.DeleteFunc(members, func(m revoke.ID) bool { return m == p.User.ID })...)
-	verdict, err := a.verdict(&revoke.Session{Org: p.User.Org, User: p.User.ID, BornAt: never, ExpiresAt: never})
+	verdict, err := a.cfg.Service.Judge(ctx, &revoke.Session{Org: p.User.Org, User: p.User.ID, BornAt: never, ExpiresAt: never})
 	if err != nil {
 		return view, fmt.Errorf("judge user %s: %w", p.User.ID, err)
 	}
@@ -129,7 +129,7 @@ func (a *App) listUsers(c *fiber.Ctx, t *token) error {
 	if err != nil {
 		return err
 	}
-	return paged(c, people, limit, a.viewUser, func(p *revoke.Person) any { return p.User.ID })
+	return paged(c, people, limit, func(p *revoke.Person) (userView, error) { return a.viewUser(ctx, p) }, func(p *revoke.Person) any { return p.User.ID })
 }
 
 // listed returns the users of a page, and perhaps some from before it.
@@ -188,7 +188,7 @@ func (a *App) answerPerson(ctx context.Context, c *fiber.Ctx, t *token, id revok
 		return errNotFound
 	}
 	view := personView{Sessions: []*sessionView{}, Devices: []ownedDevice{}, Blocks: []blockView{}, Cutoffs: []cutoffView{}, Plans: []planView{}}
-	if view.userView, err = a.viewUser(&people[own]); err != nil {
+	if view.userView, err = a.viewUser(ctx, &people[own]); err != nil {
 		return err
 	}
 	for _, p := range people {
@@ -214,15 +214,15 @@ func (a *App) answerPerson(ctx context.Context, c *fiber.Ctx, t *token, id revok
 		sessions = sessions[:defaultLimit]
 	}
 	for i := range sessions {
-		if err := a.addSession(&view, &sessions[i]); err != nil {
+		if err := a.addSession(ctx, &view, &sessions[i]); err != nil {
 			return err
 		}
 	}
 	return answer(c, fiber.StatusOK, view)
 }
 
-func (a *App) addSession(view *personView, s *revoke.Session) error {
-	shown, err := a.viewSession(s)
+func (a *App) addSession(ctx context.Context, view *personView, s *revoke.Session) error {
+	shown, err := a.viewSession(ctx, s)
 	if err != nil {
 		return err
 	}

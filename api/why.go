@@ -79,7 +79,7 @@ func (a *App) whySession(ctx context.Context, c *fiber.Ctx, t *token, find func(
 	if err != nil {
 		return err
 	}
-	shown, err := a.viewSession(&s)
+	shown, err := a.viewSession(ctx, &s)
 	if err != nil {
 		return err
 	}
@@ -115,11 +115,11 @@ func (a *App) whyPerson(ctx context.Context, c *fiber.Ctx, t *token, q query) er
 	if meant.Known {
 		view.User = meant.User
 	}
-	now, err := a.judgePerson(t, view.User, at)
+	now, err := a.judgePerson(ctx, t, view.User, at)
 	if err != nil {
 		return err
 	}
-	oldest, err := a.judgePerson(t, view.User, 1)
+	oldest, err := a.judgePerson(ctx, t, view.User, 1)
 	if err != nil {
 		return err
 	}
@@ -150,8 +150,8 @@ func (a *App) whyPerson(ctx context.Context, c *fiber.Ctx, t *token, q query) er
 
 // judgePerson asks the one rule about a session that began at born and that only what is on the person, or on everyone,
 // can end.
-func (a *App) judgePerson(t *token, user revoke.ID, born revoke.Instant) (revoke.Verdict, error) {
-	verdict, err := a.verdict(&revoke.Session{Org: t.voice.Org, User: user, BornAt: born, ExpiresAt: never})
+func (a *App) judgePerson(ctx context.Context, t *token, user revoke.ID, born revoke.Instant) (revoke.Verdict, error) {
+	verdict, err := a.cfg.Service.Judge(ctx, &revoke.Session{Org: t.voice.Org, User: user, BornAt: born, ExpiresAt: never})
 	if err != nil {
 		return verdict, fmt.Errorf("judge user %s: %w", user, err)
 	}
