@@ -293,7 +293,7 @@ func (d *decision) wide(sig Signal) {
 // sessions ends the named session. One that is not there, or not the named person's, is remembered and the signal is
 // widened to that person.
 func (d *decision) sessions(sig Signal, user ID) {
-	ended := false
+	ended, by := false, ID{}
 	for _, id := range sortedKeys(d.f.Sessions) {
 		s := d.f.Sessions[id]
 		if !sig.Session.Matches(&s) || !user.IsZero() && d.f.person(s.User) != d.f.person(user) {
@@ -308,9 +308,14 @@ func (d *decision) sessions(sig Signal, user ID) {
 		d.record(r)
 		d.write(Effects{Ends: []End{{Session: s.ID, At: d.f.Now, Revocation: r.ID}}})
 		d.owe(r, PrioritySingle)
+		by = r.ID
 	}
 	if ended {
 		d.settle(EventDecided, "")
+		// Another application may report a session of the same sign-in only later.
+		if scope, ok := (SessionRef{Org: d.in.source.Org, SID: sig.Session.SID}).unregistered(); ok {
+			d.write(Effects{Cutoffs: []Cutoff{{Scope: scope, At: d.f.Now, Revocation: by}}})
+		}
 		return
 	}
 	d.raise(AlarmUnmatched, "a signal of "+d.in.source.Name+" names a session that is not registered")

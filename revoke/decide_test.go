@@ -298,3 +298,16 @@ func TestDeliveriesAndAudit(t *testing.T) {
 		}
 	}
 }
+
+func TestSignInThatEndedIsRemembered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	began := w.f.Now
+	portal := w.register(Registration{Subject: sally(), ClientID: "phone", SID: "s-1"})
+	w.send(okta, Signal{Kind: SessionsCleared, Session: SessionRef{SID: "s-1"}})
+	w.wantLive(portal, false, "its sign-in ended")
+	if _, err := w.tryRegister(Registration{Subject: sally(), App: "canvas", ClientID: "tablet", SID: "s-1", IssuedAt: began}); !errors.Is(err, ErrOver) {
+		t.Errorf("another application's session of the sign-in that ended = %v, want ErrOver", err)
+	}
+	w.register(Registration{Subject: sally(), App: "canvas", ClientID: "tablet", SID: "s-2", IssuedAt: began})
+}
