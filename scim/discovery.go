@@ -57,15 +57,15 @@ func meta(resourceType, location string) map[string]any {
 // serviceProviderConfig is RFC 7643 section 5, with pagination as RFC 9865 section 4 adds it. changePassword is true: a password in a PUT
 // or PATCH is heard as "the password was changed", and ends what was signed in with the old one.
 func serviceProviderConfig(base string) map[string]any {
-	supported := func(is bool) map[string]any { return map[string]any{"supported": is} }
+	supported := map[string]any{"supported": true}
 	return map[string]any{
 		"schemas":        []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
-		"patch":          supported(true),
+		"patch":          supported,
 		"bulk":           map[string]any{"supported": true, "maxOperations": maxBulk, "maxPayloadSize": maxBody},
 		"filter":         map[string]any{"supported": true, "maxResults": maxPage},
-		"changePassword": supported(true),
-		"sort":           supported(true),
-		"etag":           supported(true),
+		"changePassword": supported,
+		"sort":           supported,
+		"etag":           supported,
 		"pagination": map[string]any{
 			"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": defaultPage, "maxPageSize": maxPage,
 			"cursorTimeout": cursorLives,

@@ -221,7 +221,7 @@ func (h *handler) serve(r *http.Request, x *exchange) (answer, error) {
 	case endpointBulk:
 		return h.bulk(r, x)
 	case endpointGroups, endpointGroup:
-		return h.groups(r, x, e)
+		return h.groups(r, x, e) //nolint:contextcheck // a commit outlasts the client's context, which travels in the request
 	case endpointUsers, endpointUser, endpointServiceProviderConfig, endpointResourceTypes, endpointSchemas:
 	}
 	if e.kind == endpointUsers && !writes(r.Method) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -74,7 +75,7 @@ func (p projection) cut(doc map[string]any) {
 		switch {
 		case isExtension:
 			p.within(folded+":", folded).cutParts(inner)
-			if len(inner) == 0 || contains(p.without, folded) {
+			if len(inner) == 0 || slices.Contains(p.without, folded) {
 				delete(doc, name)
 			}
 		case !p.includes(folded):
@@ -130,15 +131,6 @@ func (p projection) cutParts(parts map[string]any) {
 			delete(parts, name)
 		}
 	}
-}
-
-func contains(names []string, name string) bool {
-	for _, each := range names {
-		if each == name {
-			return true
-		}
-	}
-	return false
 }
 
 // textOf is a simple JSON value as a query would have it.
