@@ -124,6 +124,7 @@ func onEach(b *testing.B, work func(b *testing.B, d *database, s *revoke.Service
 // BenchmarkReceive decides on deactivations, one after the other.
 func BenchmarkReceive(b *testing.B) {
 	onEach(b, func(b *testing.B, d *database, s *revoke.Service) {
+		b.Helper()
 		actor := revoke.Actor{Kind: "source", Name: directory.Name}
 		for b.Loop() {
 			e := deactivation(d.crowd.pick())
@@ -139,6 +140,7 @@ func BenchmarkReceive(b *testing.B) {
 func BenchmarkRegisterMany(b *testing.B) {
 	portal := revoke.Source{Name: "portal", Org: org, Type: "token", Authority: "portal"}
 	onEach(b, func(b *testing.B, d *database, s *revoke.Service) {
+		b.Helper()
 		for b.Loop() {
 			rs := make([]revoke.Registration, asked)
 			for i := range rs {
@@ -162,6 +164,7 @@ func BenchmarkRegisterMany(b *testing.B) {
 // BenchmarkBulk writes a thousand rows as a bare bulk insert does, which is what an import is measured by.
 func BenchmarkBulk(b *testing.B) {
 	onEach(b, func(b *testing.B, d *database, _ *revoke.Service) {
+		b.Helper()
 		db, err := sql.Open(d.driver, d.storeDSN)
 		if err != nil {
 			b.Fatal(err)
