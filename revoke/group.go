@@ -53,31 +53,42 @@ type Member struct {
 	AddedAt Instant
 }
 
-// MemberChange is what a request makes of a group's members: first all of those left out, then those removed, then those added.
+// MemberChange is what a request makes of a group's members, said one after the other; what is said later of a member counts. The
+// zero MemberChange changes nothing.
 type MemberChange struct {
-	Clear  bool
-	Remove []ID
-	Add    []ID
+	Clear bool // first all of those leave that are not added again
+	comes map[ID]bool
+	order []ID
 }
 
-// AddOne adds a member, after whatever was said before.
-func (c *MemberChange) AddOne(id ID) {
-	c.Remove = slices.DeleteFunc(c.Remove, func(r ID) bool { return r == id })
-	if !slices.Contains(c.Add, id) {
-		c.Add = append(c.Add, id)
+func (c *MemberChange) say(id ID, comes bool) {
+	if _, said := c.comes[id]; !said {
+		c.order = append(c.order, id)
 	}
-}
-
-// RemoveOne removes a member, after whatever was said before.
-func (c *MemberChange) RemoveOne(id ID) {
-	c.Add = slices.DeleteFunc(c.Add, func(a ID) bool { return a == id })
-	if !slices.Contains(c.Remove, id) {
-		c.Remove = append(c.Remove, id)
+	if c.comes == nil {
+		c.comes = map[ID]bool{}
 	}
+	c.comes[id] = comes
 }
 
-// RemoveAll removes every member, after whatever was said before.
+// AddOne adds a member.
+func (c *MemberChange) AddOne(id ID) { c.say(id, true) }
+
+// RemoveOne removes a member.
+func (c *MemberChange) RemoveOne(id ID) { c.say(id, false) }
+
+// RemoveAll removes every member.
 func (c *MemberChange) RemoveAll() { *c = MemberChange{Clear: true} }
+
+// said returns who comes, or who leaves, in the order in which they were named first.
+func (c *MemberChange) said(comes bool) (out []ID) {
+	for _, id := range c.order {
+		if c.comes[id] == comes {
+			out = append(out, id)
+		}
+	}
+	return out
+}
 
 // maxMembersAtOnce is how many members one request may add or remove.
 const maxMembersAtOnce = 20000
@@ -88,18 +99,18 @@ func (d *decision) members(group ID, c MemberChange) (bool, error) {
 	var gone []Member
 	if c.Clear {
 		for key, m := range d.f.Members {
-			if key.Group == group && !slices.Contains(c.Add, key.Resource) {
+			if key.Group == group && !c.comes[key.Resource] {
 				gone = append(gone, m)
 			}
 		}
 	}
-	for _, id := range c.Remove {
+	for _, id := range c.said(false) {
 		if m, ok := d.f.Members[MemberKey{d.in.source.Org, group, id}]; ok {
 			gone = append(gone, m)
 		}
 	}
 	var come []Member
-	for _, id := range c.Add {
+	for _, id := range c.said(true) {
 		key := MemberKey{d.in.source.Org, group, id}
 		if _, ok := d.f.Members[key]; ok {
 			continue

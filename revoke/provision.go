@@ -191,11 +191,11 @@ func (draft *Draft) need(src Source, self ID) Need {
 	if draft.Members.Clear && !self.IsZero() {
 		n.MembersOf = []ID{self}
 	}
-	n.Mentioned = draft.Members.Add
+	n.Mentioned = draft.Members.said(true)
 	if src.Rule(AccessChanged).Acts() { // then those who leave are people to decide about
-		n.Resources = append(n.Resources, draft.Members.Remove...)
+		n.Resources = append(n.Resources, draft.Members.said(false)...)
 	}
-	for _, id := range slices.Concat(draft.Members.Add, draft.Members.Remove) {
+	for _, id := range draft.Members.order {
 		if !self.IsZero() {
 			n.Members = append(n.Members, MemberKey{src.Org, self, id})
 		}
