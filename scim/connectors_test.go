@@ -12,7 +12,7 @@ import (
 )
 
 // A conversation is what one client is known to say, what must be answered, and who may still do what afterwards. They
-// stand in testdata/connectors/<client>/<case>.json; "{id}" is the user that the first kept answer made.
+// stand in testdata/connectors/<client>/<case>.json; "{id}" is what the last kept answer made, and "{name}" what was kept as name.
 type conversation struct {
 	Source string `json:"source"` // where it is known from
 	Steps  []step `json:"steps"`
@@ -24,6 +24,7 @@ type step struct {
 	Body    json.RawMessage   `json:"body"`
 	Status  int               `json:"status"`
 	Keep    bool              `json:"keep"`   // the answer's id is {id} from here on
+	KeepAs  string            `json:"keepAs"` // or {this}
 	Answer  map[string]any    `json:"answer"` // members that the answer must have; others are its own affair
 	Absent  []string          `json:"absent"` // members that it must not have
 
@@ -56,13 +57,13 @@ func TestConnectors(t *testing.T) {
 }
 
 func (c conversation) run(b *bundle) {
-	id, tokens := "{id}", map[string]string{}
+	tokens, known := map[string]string{}, map[string]string{}
 	for i, s := range c.Steps {
 		what := fmt.Sprintf("step %d (%s%s)", i+1, s.Send, s.Login)
 		if s.Login != "" {
 			tokens[s.As] = b.login(s.Login)
 		} else {
-			id = s.exchange(b, what, id)
+			s.exchange(b, what, known)
 		}
 		for name, live := range s.Live {
 			b.mustBe(tokens[name], live, what+", "+name)
@@ -75,11 +76,11 @@ func (c conversation) run(b *bundle) {
 	}
 }
 
-func (s step) exchange(b *bundle, what, id string) string {
-	method, target, _ := strings.Cut(strings.ReplaceAll(s.Send, "{id}", id), " ")
+func (s step) exchange(b *bundle, what string, known map[string]string) {
+	method, target, _ := strings.Cut(filled(s.Send, known), " ")
 	var body any
 	if len(s.Body) > 0 {
-		body = strings.ReplaceAll(string(s.Body), "{id}", id)
+		body = filled(string(s.Body), known)
 	}
 	var headers []string
 	for name, value := range s.Headers {
@@ -89,10 +90,13 @@ func (s step) exchange(b *bundle, what, id string) string {
 	if got.StatusCode != s.Status {
 		b.t.Fatalf("%s: answered %d %s, want %d", what, got.StatusCode, got.text, s.Status)
 	}
-	if s.Keep {
-		id = got.id()
+	switch {
+	case s.Keep:
+		known["id"] = got.id()
+	case s.KeepAs != "":
+		known[s.KeepAs] = got.id()
 	}
-	want, _ := replaceID(s.Answer, id).(map[string]any)
+	want, _ := filledIn(s.Answer, known).(map[string]any)
 	if diff := cmp.Diff(any(want), shared(any(want), got.json)); len(want) > 0 && diff != "" {
 		b.t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
@@ -101,20 +105,27 @@ func (s step) exchange(b *bundle, what, id string) string {
 			b.t.Errorf("%s: the answer has %s: %s", what, name, got.text)
 		}
 	}
-	return id
 }
 
-func replaceID(v any, id string) any {
+// filled puts what was kept in the place of its name.
+func filled(text string, known map[string]string) string {
+	for name, id := range known {
+		text = strings.ReplaceAll(text, "{"+name+"}", id)
+	}
+	return text
+}
+
+func filledIn(v any, known map[string]string) any {
 	switch v := v.(type) {
 	case string:
-		return strings.ReplaceAll(v, "{id}", id)
+		return filled(v, known)
 	case map[string]any:
 		for name, each := range v {
-			v[name] = replaceID(each, id)
+			v[name] = filledIn(each, known)
 		}
 	case []any:
 		for i, each := range v {
-			v[i] = replaceID(each, id)
+			v[i] = filledIn(each, known)
 		}
 	}
 	return v

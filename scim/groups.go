@@ -370,7 +370,7 @@ func membersNamed(e filter.Expression) ([]string, bool) {
 			other, of = e.Left, right
 		}
 		kind, isType := other.(*filter.AttributeExpression)
-		return of, isType && fold(kind.AttributePath.AttributeName) == "type"
+		return of, isType && fold(kind.AttributePath.AttributeName) == "type" && operatorOf(kind) == string(filter.EQ)
 	default:
 		return nil, false
 	}
