@@ -53,7 +53,7 @@ type Store interface {
 	revoke.Reader
 	revoke.Ledger
 	revoke.Notes
-	Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant) (int, error)
+	Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant, audit revoke.AuditEntry) (int, error)
 }
 
 // Logout says what an application's own log-out ends. The set is closed.

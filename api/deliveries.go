@@ -97,11 +97,10 @@ func (a *App) retryDelivery(c *fiber.Ctx, t *token) error {
 	q := revoke.DeliveryQuery{Org: t.voice.Org, Revocation: revocation, Target: target}
 	ctx, cancel := a.committing(c, t)
 	defer cancel()
-	n, err := a.cfg.Store.Retry(ctx, q, a.cfg.Clock.Now())
+	n, err := a.retry(ctx, c, t, q)
 	if err != nil {
-		return fmt.Errorf("retry delivery: %w", err)
+		return err
 	}
-	a.retried(n)
 	d, err := a.delivery(ctx, q)
 	switch {
 	case err != nil:
@@ -154,12 +153,26 @@ func (a *App) retryDeliveries(c *fiber.Ctx, t *token) error {
 	}
 	ctx, cancel := a.committing(c, t)
 	defer cancel()
-	n, err := a.cfg.Store.Retry(ctx, q, a.cfg.Clock.Now())
+	n, err := a.retry(ctx, c, t, q)
 	if err != nil {
-		return fmt.Errorf("retry deliveries: %w", err)
+		return err
+	}
+	return answer(c, fiber.StatusOK, map[string]int{"retried": n})
+}
+
+// retry makes deliveries due at once, and wakes who makes them.
+func (a *App) retry(ctx context.Context, c *fiber.Ctx, t *token, q revoke.DeliveryQuery) (int, error) {
+	what := map[string]any{"order": "retry", "revocation": q.Revocation, "target": q.Target, "state": q.State, "user": q.User}
+	entry, err := a.entry(c, t, "delivery", "", what)
+	if err != nil {
+		return 0, err
+	}
+	n, err := a.cfg.Store.Retry(ctx, q, a.cfg.Clock.Now(), entry)
+	if err != nil {
+		return 0, fmt.Errorf("retry deliveries: %w", err)
 	}
 	a.retried(n)
-	return answer(c, fiber.StatusOK, map[string]int{"retried": n})
+	return n, nil
 }
 
 func (a *App) retried(n int) {

@@ -255,8 +255,8 @@ type Queue interface {
 	Settle(ctx context.Context, owed Owed, s Settlement) error
 	// NextDue returns when the target's next delivery is due or its next lease ends, zero when nothing is open.
 	NextDue(ctx context.Context, target string) (Instant, error)
-	// Retry makes parked and waiting deliveries due at once. It returns how many changed.
-	Retry(ctx context.Context, q DeliveryQuery, now Instant) (int, error)
+	// Retry makes parked and waiting deliveries due at once, by a person's order. It returns how many changed.
+	Retry(ctx context.Context, q DeliveryQuery, now Instant, audit AuditEntry) (int, error)
 }
 
 // Settlement is how an attempt ended.

@@ -188,13 +188,13 @@ func nextReady(priority revoke.Priority) string {
 }
 
 // Retry makes parked and waiting deliveries due at once, but for those that a person keeps back.
-func (s *Store) Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant) (changed int, err error) {
+func (s *Store) Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant, audit revoke.AuditEntry) (int, error) {
 	c := deliveriesAsked(q)
 	at := c.arg(int64(now))
 	text := "UPDATE deliveries SET state = 'due', due_at = " + at + ", ready_at = " + at +
 		", first_at = CASE WHEN state = 'parked' THEN " + at + " ELSE first_at END WHERE " + c.text +
 		" AND (state = 'parked' OR state = 'due' AND due_at > " + at + ") AND halt = ''"
-	return s.run(ctx, durable, "retry deliveries", text, c.args...)
+	return s.ordered(ctx, "retry deliveries", audit, text, c.args...)
 }
 
 func errorIn(t *table, err error) error { return fmt.Errorf("table %s: %w", t.name, err) }

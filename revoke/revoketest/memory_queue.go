@@ -207,7 +207,7 @@ func (m *Memory) NextDue(ctx context.Context, target string) (next revoke.Instan
 }
 
 // Retry makes parked and waiting deliveries due at once, but for those that a person keeps back.
-func (m *Memory) Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant) (n int, err error) {
+func (m *Memory) Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant, audit revoke.AuditEntry) (n int, err error) {
 	err = m.read(ctx, func(t *tables) {
 		for key, d := range t.deliveries {
 			if asked(q, d) && d.Halt == revoke.HaltNone && (d.State == revoke.DeliveryParked || d.State == revoke.DeliveryDue && d.DueAt > now) {
@@ -218,6 +218,9 @@ func (m *Memory) Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.I
 				t.deliveries[key] = d
 				n++
 			}
+		}
+		if n > 0 {
+			t.log(audit)
 		}
 	})
 	return n, err

@@ -105,7 +105,7 @@ func haltDeliveries(b *bench) {
 	b.halt(this, revoke.HaltWait, 1)
 	b.halt(this, revoke.HaltWait, 0)
 	b.stands("one that waits", first, "due/pause")
-	if n, err := b.store.Retry(b.deadline(), revoke.DeliveryQuery{Org: org, Revocation: first.Revocation}, at.Add(-time.Hour)); err != nil || n != 0 {
+	if n, err := b.store.Retry(b.deadline(), revoke.DeliveryQuery{Org: org, Revocation: first.Revocation}, at.Add(-time.Hour), order(1)); err != nil || n != 0 {
 		b.Errorf("retry of one that waits: got %d, %v, want none", n, err)
 	}
 	owed := b.claim("canvas", 10, at, until)
@@ -126,7 +126,7 @@ func haltDeliveries(b *bench) {
 	b.halt(this, revoke.HaltDrop, 0)
 	b.halt(this, revoke.HaltNone, 0)
 	b.halt(this, revoke.HaltWait, 0)
-	if n, err := b.store.Retry(b.deadline(), revoke.DeliveryQuery{Org: org, Revocation: first.Revocation}, at); err != nil || n != 0 {
+	if n, err := b.store.Retry(b.deadline(), revoke.DeliveryQuery{Org: org, Revocation: first.Revocation}, at, order(1)); err != nil || n != 0 {
 		b.Errorf("retry of what was dropped: got %d, %v, want none", n, err)
 	}
 	b.same("nothing is owed", names(b.claim("canvas", 10, until, until.Add(time.Hour))), [][]string{})

@@ -166,9 +166,13 @@ func retryDeliveries(b *bench) {
 	waiting := b.owe(b.person().ID, "canvas", due(at.Add(time.Hour), revoke.PrioritySingle))
 	b.owe(b.person().ID, "canvas", func(d *revoke.Delivery) { d.State = revoke.DeliveryDone })
 	now := b.now()
+	var orders []revoke.AuditEntry // what changes nothing leaves no line
 	retry := func(what string, q revoke.DeliveryQuery, want int) {
 		b.Helper()
-		if n, err := b.store.Retry(b.deadline(), q, now); err != nil || n != want {
+		if want > 0 {
+			orders = append(orders, order(1))
+		}
+		if n, err := b.store.Retry(b.deadline(), q, now, order(1)); err != nil || n != want {
 			b.Errorf("retry %s: got %d (%v), want %d", what, n, err, want)
 		}
 	}
@@ -178,6 +182,9 @@ func retryDeliveries(b *bench) {
 	b.same("claimed after that", names(b.claim("canvas", 10, now, now.Add(time.Minute))), [][]string{{parked.Name()}})
 	retry("of a revocation under way", revoke.DeliveryQuery{Org: org, Revocation: parked.Revocation}, 0)
 	retry("of one revocation", revoke.DeliveryQuery{Org: org, Revocation: other.Revocation, Target: "portal"}, 1)
+	if audit, ok := b.audited(); ok {
+		b.same("audit of what was retried", audit, orders)
+	}
 	b.same("claimed after that", names(b.claim("portal", 10, now, now.Add(time.Minute))), [][]string{{other.Name()}})
 	retry("of all", revoke.DeliveryQuery{Org: org}, 1)
 	b.same("claimed after that", names(b.claim("canvas", 10, now, now.Add(time.Minute))), [][]string{{waiting.Name()}})
