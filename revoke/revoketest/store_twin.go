@@ -347,5 +347,7 @@ func (w *twins) sameRetry(t *rapid.T) {
 		q.User = drawn(t, "user", w.users)
 	}
 	now := 1 + small(t, "now")
-	both(w, fmt.Sprintf("retry %+v", q), func(s revoke.Store) (int, error) { return s.Retry(w.ctx, q, now, revoke.AuditEntry{Org: w.org, At: now, Kind: "delivery", Entry: []byte(`{}`), Person: []byte(`{}`)}) })
+	both(w, fmt.Sprintf("retry %+v", q), func(s revoke.Store) (int, error) {
+		return s.Retry(w.ctx, q, now, revoke.AuditEntry{Org: w.org, At: now, Kind: "delivery", Entry: []byte(`{}`), Person: []byte(`{}`)})
+	})
 }
