@@ -2,7 +2,6 @@ package scim
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -37,51 +36,87 @@ func (o object) MarshalJSON() ([]byte, error) {
 type bulkOperation struct {
 	method, bulkID, path, version string
 	data                          any
-	done                          bool
+	begun                         bool
 	answer                        answer
 }
 
-// bulk carries out a BulkRequest: each operation as the request that it stands for, in order, but for those that refer to something
-// that a later one creates. After as many errors as failOnErrors allows the rest is left undone; what deactivates somebody in it is
-// carried out all the same, for no leaver keeps a session because a neighbour's name was wrong.
+// bulkRun is a BulkRequest on its way.
+type bulkRun struct {
+	*handler
+	r          *http.Request
+	operations []bulkOperation
+	makes      map[string]int    // by bulkId, which operation creates it
+	ids        map[string]string // by bulkId, what was created
+	failed     int
+	most       int // errors after which it stops; 0 is none
+}
+
+func (h *handler) bulkRun(r *http.Request, operations []bulkOperation) *bulkRun {
+	run := &bulkRun{handler: h, r: r, operations: operations, makes: map[string]int{}, ids: map[string]string{}}
+	for i, op := range operations {
+		if _, twice := run.makes[op.bulkID]; op.bulkID != "" && op.method == http.MethodPost && !twice {
+			run.makes[op.bulkID] = i
+		}
+	}
+	return run
+}
+
+// bulk carries out a BulkRequest: each operation as the request that it stands for, in order, but what another one refers to before it.
+// After as many errors as failOnErrors allows the rest is left undone; what deactivates somebody in it is carried out all the same,
+// for no leaver keeps a session because a neighbour's name was wrong.
 func (h *handler) bulk(r *http.Request, x *exchange) (answer, error) {
 	operations, most, err := bulkOf(x.body)
 	if err != nil {
 		return answer{}, err
 	}
-	ids := map[string]string{}
-	failed := 0
-	for progress := true; progress; {
-		progress = false
-		for i := range operations {
-			op := &operations[i]
-			if op.done || op.waits(ids, operations) {
-				continue
-			}
-			op.done, progress = true, true
-			if most > 0 && failed >= most {
-				h.bulkRest(r, op, ids)
-				continue
-			}
-			if op.answer = h.bulkOne(r, op, ids); op.answer.status >= http.StatusBadRequest {
-				failed++
-			}
-			if made := op.answer.header.Get("Location"); op.bulkID != "" && made != "" {
-				ids[op.bulkID] = made[strings.LastIndexByte(made, '/')+1:]
-			}
-		}
-	}
+	run := h.bulkRun(r, operations)
+	run.most = most
 	var out []any
 	for i := range operations {
-		if op := &operations[i]; !op.done { // it waits for what was not created
-			op.answer = badRequest(invalidValue, "It refers to a bulkId that no operation of this request created.").answer()
-			h.bulkRest(r, op, ids)
-		}
+		run.one(i)
+	}
+	for i := range operations {
 		if operations[i].answer.status != 0 {
-			out = append(out, operations[i].shown(h))
+			out = append(out, run.shown(&operations[i]))
 		}
 	}
 	return answer{status: http.StatusOK, body: encode(map[string]any{"schemas": []string{bulkResponseURI}, "Operations": out})}, nil
+}
+
+// one carries out an operation, after those that create what it refers to.
+func (b *bulkRun) one(i int) {
+	op := &b.operations[i]
+	if op.begun {
+		return
+	}
+	op.begun = true
+	waits := false
+	for _, ref := range append(refs(op.data), refs(op.path)...) {
+		at, known := b.makes[ref]
+		if !known || at == i {
+			continue
+		}
+		b.one(at)
+		waits = waits || b.ids[ref] == ""
+	}
+	switch {
+	case b.most > 0 && b.failed >= b.most:
+		if no, deactivates := b.refused(op, badRequest("", "The bulk request had stopped before this operation.")); deactivates {
+			op.answer = no.answer()
+		}
+		return
+	case waits:
+		no, _ := b.refused(op, badRequest(invalidValue, "It refers to a bulkId that no operation of this request created."))
+		op.answer = no.answer()
+	default:
+		op.answer = b.serveOne(op)
+	}
+	if op.answer.status >= http.StatusBadRequest {
+		b.failed++
+	}
+	if made := op.answer.header.Get("Location"); made != "" && op.bulkID != "" && b.makes[op.bulkID] == i {
+		b.ids[op.bulkID] = made[strings.LastIndexByte(made, '/')+1:]
+	}
 }
 
 // bulkOf reads a BulkRequest.
@@ -96,14 +131,14 @@ func bulkOf(body any) (operations []bulkOperation, failOnErrors int, err error) 
 		}
 	}
 	given, _ := o.get("Operations")
-	list := asList(given)
-	switch {
-	case len(list) == 0:
+	if operations = bulkOperations(given); len(operations) == 0 {
 		return nil, 0, badRequest(invalidSyntax, "Operations is missing or empty. Send at least one operation.")
-	case len(list) > maxBulk:
-		return nil, 0, refusal{status: http.StatusRequestEntityTooLarge, detail: "The request has more than 1000 operations. Send them in several requests."}
 	}
-	for _, each := range list {
+	return operations, failOnErrors, nil
+}
+
+func bulkOperations(v any) (operations []bulkOperation) {
+	for _, each := range asList(v) {
 		one, _ := each.(object)
 		text := func(name string) string {
 			v, _ := one.get(name)
@@ -114,22 +149,22 @@ func bulkOf(body any) (operations []bulkOperation, failOnErrors int, err error) 
 		op.data, _ = one.get("data")
 		operations = append(operations, op)
 	}
-	return operations, failOnErrors, nil
+	return operations
 }
 
-// waits reports whether an operation refers to what another one has yet to create.
-func (op *bulkOperation) waits(ids map[string]string, all []bulkOperation) bool {
-	for _, ref := range append(refs(op.data), refs(op.path)...) {
-		if _, made := ids[ref]; made {
-			continue
-		}
-		for i := range all {
-			if all[i].bulkID == ref && all[i].method == http.MethodPost && &all[i] != op {
-				return true
-			}
+// tooManyInBulk says so before anything else is wrong: then nothing of the request is carried out, and its sender sends it in parts.
+func tooManyInBulk(body any) error {
+	o, _ := body.(object)
+	n := 0
+	for _, m := range o {
+		if fold(m.name) == "operations" {
+			n += len(asList(m.value))
 		}
 	}
-	return false
+	if n <= maxBulk {
+		return nil
+	}
+	return refusal{status: http.StatusRequestEntityTooLarge, detail: "The request has more than 1000 operations. Send them in several requests."}
 }
 
 // refs are the bulkIds that a value refers to.
@@ -178,62 +213,99 @@ func resolved(v any, ids map[string]string) any {
 	}
 }
 
+// target is where an operation leads: a path below the base, with or without the slash before it or the base itself.
+func (b *bulkRun) target(op *bulkOperation) string {
+	path, _ := resolved(op.path, b.ids).(string)
+	path, _, _ = strings.Cut(strings.TrimPrefix(path, b.base), "?") // a query says nothing that matters to what changes something
+	return "/" + strings.TrimPrefix(path, "/")
+}
+
 // request is the request that an operation stands for.
-func (op *bulkOperation) request(ctx context.Context, ids map[string]string) (*http.Request, error) {
-	path, _ := resolved(op.path, ids).(string)
+func (b *bulkRun) request(op *bulkOperation) (*http.Request, endpoint, error) {
 	switch op.method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 	default:
-		return nil, badRequest(invalidSyntax, "method is "+quote(op.method)+". It is POST, PUT, PATCH or DELETE.")
+		return nil, endpoint{}, badRequest(invalidSyntax, "method is "+quote(op.method)+". It is POST, PUT, PATCH or DELETE.")
 	}
-	if e, err := route("/v2" + path); err != nil || e.kind == endpointBulk || !strings.HasPrefix(path, "/") {
-		return nil, badRequest(invalidPath, "path is "+quote(op.path)+". It is one such as /Users or /Users/{id}.")
+	path := "/v2" + b.target(op)
+	e, err := route(path)
+	if err != nil || e.kind == endpointBulk {
+		return nil, e, badRequest(invalidPath, "path is "+quote(op.path)+". It is one such as /Users or /Users/{id}.")
 	}
-	body := encode(resolved(op.data, ids))
-	r, err := http.NewRequestWithContext(ctx, op.method, (&url.URL{Path: "/v2" + path}).String(), bytes.NewReader(body))
+	body := encode(resolved(op.data, b.ids))
+	r, err := http.NewRequestWithContext(b.r.Context(), op.method, (&url.URL{Path: path}).String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, badRequest(invalidPath, "path cannot be read.")
+		return nil, e, badRequest(invalidPath, "path cannot be read.")
 	}
 	r.Header.Set("Content-Type", "application/scim+json")
 	if op.version != "" {
 		r.Header.Set("If-Match", op.version)
 	}
-	return r, nil
+	return r, e, nil
 }
 
-func (h *handler) bulkOne(r *http.Request, op *bulkOperation, ids map[string]string) answer {
-	inner, err := op.request(r.Context(), ids)
+func (b *bulkRun) serveOne(op *bulkOperation) answer {
+	inner, _, err := b.request(op)
 	if err != nil {
 		return refusalOf(err).answer()
 	}
 	x := &exchange{}
-	a, err := guarded(h, inner, func() (answer, error) { return h.serve(inner, x) })
+	a, err := guarded(b.handler, inner, func() (answer, error) { return b.serve(inner, x) })
 	if err != nil {
-		a = h.refuse(inner, x, err).answer()
+		a = b.refuse(inner, x, err).answer()
 	}
 	return a
 }
 
-// bulkRest carries out the deactivation in an operation that is not carried out itself.
-func (h *handler) bulkRest(r *http.Request, op *bulkOperation, ids map[string]string) {
-	inner, err := op.request(r.Context(), ids)
-	if err != nil {
-		return
+// refused says no to an operation that is not carried out, after its deactivation was, and whether it has one.
+func (b *bulkRun) refused(op *bulkOperation, no refusal) (refusal, bool) {
+	inner, e, err := b.request(op)
+	if err != nil || !b.deactivates(op, e) {
+		return no, false
 	}
-	e, err := route(inner.URL.Path)
-	if err != nil || e.kind != endpointUsers && e.kind != endpointUser {
-		return
+	x := &exchange{id: e.id, body: resolved(op.data, b.ids), inactive: true}
+	x.source, x.actor = exchangeSource(b.r)
+	return b.deactivate(inner, x, no), true //nolint:contextcheck // the context travels in the request
+}
+
+func (b *bulkRun) deactivates(op *bulkOperation, e endpoint) bool {
+	if e.kind != endpointUsers && e.kind != endpointUser || !e.allows(op.method) {
+		return false
 	}
-	x := &exchange{id: e.id, body: resolved(op.data, ids)}
-	x.source, x.actor = exchangeSource(r)
-	x.inactive = op.method == http.MethodDelete || h.names.wantsInactive(op.method, x.body)
-	if x.inactive {
-		_ = h.deactivate(inner, x, refusal{status: http.StatusBadRequest, detail: "The bulk request had stopped before this operation."}) //nolint:contextcheck // the context travels in the request
+	return op.method == http.MethodDelete || b.names.wantsInactive(op.method, op.data)
+}
+
+// leavers are the operations of a body that deactivate somebody, as far as it can be read at all.
+func (h *handler) leavers(r *http.Request, body any) *bulkRun {
+	o, _ := body.(object)
+	run := h.bulkRun(r, nil)
+	for _, m := range o {
+		if fold(m.name) != "operations" {
+			continue
+		}
+		for _, op := range bulkOperations(m.value) {
+			if _, e, err := run.request(&op); err == nil && run.deactivates(&op, e) {
+				run.operations = append(run.operations, op)
+			}
+		}
 	}
+	return run
+}
+
+// deactivateAll carries out the deactivations of a BulkRequest that is refused as a whole.
+func (h *handler) deactivateAll(r *http.Request, x *exchange, no refusal) refusal {
+	run := h.leavers(r, x.body)
+	for i := range run.operations {
+		if said, _ := run.refused(&run.operations[i], no); said.status >= http.StatusInternalServerError && said.status != no.status {
+			return said // so that the sender tries again
+		}
+	}
+	no.detail += " The deactivations in this request were carried out all the same: every session of those users is over and none can begin."
+	return no
 }
 
 // shown is what the response says of an operation.
-func (op *bulkOperation) shown(h *handler) map[string]any {
+func (b *bulkRun) shown(op *bulkOperation) map[string]any {
 	out := map[string]any{"method": op.method, "status": strconv.Itoa(op.answer.status)}
 	if op.bulkID != "" {
 		out["bulkId"] = op.bulkID
@@ -243,8 +315,8 @@ func (op *bulkOperation) shown(h *handler) map[string]any {
 	}
 	if location := op.answer.header.Get("Location"); location != "" {
 		out["location"] = location
-	} else if op.method != http.MethodPost && strings.HasPrefix(op.path, "/") {
-		out["location"] = h.base + op.path
+	} else if op.method != http.MethodPost && op.path != "" {
+		out["location"] = b.base + b.target(op)
 	}
 	if op.answer.status >= http.StatusBadRequest {
 		out["response"] = json.RawMessage(op.answer.body)

@@ -123,6 +123,7 @@ type exchange struct {
 	shows    projection // what of a resource the answer shows
 	id       string     // of the resource in the path
 	body     any        // as far as it could be read
+	bulk     bool       // the body holds operations
 	inactive bool       // the body sets active to false
 	input    normalised
 
@@ -253,6 +254,12 @@ func (h *handler) read(r *http.Request, x *exchange, e endpoint) error {
 	value, err := decode(body)
 	ofUsers := e.kind == endpointUsers || e.kind == endpointUser
 	x.body, x.inactive = value, ofUsers && h.names.wantsInactive(r.Method, value)
+	if x.bulk = e.kind == endpointBulk; x.bulk {
+		if err := tooManyInBulk(value); err != nil {
+			return err
+		}
+		x.inactive = len(h.leavers(r, value).operations) > 0
+	}
 	if !mediaType(r.Header.Get("Content-Type")) {
 		return refusal{status: http.StatusUnsupportedMediaType, detail: "Send the body as application/scim+json or application/json, in UTF-8."}
 	}
@@ -349,7 +356,11 @@ func (r *recorder) Write(b []byte) (int, error) {
 // refuse says no, after it has carried out the deactivation that the refused request contained.
 func (h *handler) refuse(r *http.Request, x *exchange, err error) refusal {
 	no := refusalOf(err)
-	if x.inactive && no.carriesOut() {
+	switch {
+	case !x.inactive || !no.carriesOut():
+	case x.bulk:
+		no = h.deactivateAll(r, x, no)
+	default:
 		no = h.deactivate(r, x, no) //nolint:contextcheck // the context travels in the request
 	}
 	if no.status >= http.StatusInternalServerError && no.status != http.StatusNotImplemented {
