@@ -2,6 +2,7 @@ package scim
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -220,32 +221,39 @@ func (b *bulkRun) target(op *bulkOperation) string {
 	return "/" + strings.TrimPrefix(path, "/")
 }
 
-// request is the request that an operation stands for.
-func (b *bulkRun) request(op *bulkOperation) (*http.Request, endpoint, error) {
+// endpoint is what the path of an operation leads to.
+func (b *bulkRun) endpoint(op *bulkOperation) (endpoint, error) {
 	switch op.method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 	default:
-		return nil, endpoint{}, badRequest(invalidSyntax, "method is "+quote(op.method)+". It is POST, PUT, PATCH or DELETE.")
+		return endpoint{}, badRequest(invalidSyntax, "method is "+quote(op.method)+". It is POST, PUT, PATCH or DELETE.")
 	}
-	path := "/v2" + b.target(op)
-	e, err := route(path)
+	e, err := route("/v2" + b.target(op))
 	if err != nil || e.kind == endpointBulk {
-		return nil, e, badRequest(invalidPath, "path is "+quote(op.path)+". It is one such as /Users or /Users/{id}.")
+		return e, badRequest(invalidPath, "path is "+quote(op.path)+". It is one such as /Users or /Users/{id}.")
+	}
+	return e, nil
+}
+
+// request is the request that an operation stands for.
+func (b *bulkRun) request(ctx context.Context, op *bulkOperation) (*http.Request, error) {
+	if _, err := b.endpoint(op); err != nil {
+		return nil, err
 	}
 	body := encode(resolved(op.data, b.ids))
-	r, err := http.NewRequestWithContext(b.r.Context(), op.method, (&url.URL{Path: path}).String(), bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, op.method, (&url.URL{Path: "/v2" + b.target(op)}).String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, e, badRequest(invalidPath, "path cannot be read.")
+		return nil, badRequest(invalidPath, "path cannot be read.")
 	}
 	r.Header.Set("Content-Type", "application/scim+json")
 	if op.version != "" {
 		r.Header.Set("If-Match", op.version)
 	}
-	return r, e, nil
+	return r, nil
 }
 
 func (b *bulkRun) serveOne(op *bulkOperation) answer {
-	inner, _, err := b.request(op)
+	inner, err := b.request(b.r.Context(), op)
 	if err != nil {
 		return refusalOf(err).answer()
 	}
@@ -259,13 +267,13 @@ func (b *bulkRun) serveOne(op *bulkOperation) answer {
 
 // refused says no to an operation that is not carried out, after its deactivation was, and whether it has one.
 func (b *bulkRun) refused(op *bulkOperation, no refusal) (refusal, bool) {
-	inner, e, err := b.request(op)
+	e, err := b.endpoint(op)
 	if err != nil || !b.deactivates(op, e) {
 		return no, false
 	}
 	x := &exchange{id: e.id, body: resolved(op.data, b.ids), inactive: true}
 	x.source, x.actor = exchangeSource(b.r)
-	return b.deactivate(inner, x, no), true //nolint:contextcheck // the context travels in the request
+	return b.deactivate(b.r, x, no), true
 }
 
 func (b *bulkRun) deactivates(op *bulkOperation, e endpoint) bool {
@@ -284,7 +292,7 @@ func (h *handler) leavers(r *http.Request, body any) *bulkRun {
 			continue
 		}
 		for _, op := range bulkOperations(m.value) {
-			if _, e, err := run.request(&op); err == nil && run.deactivates(&op, e) {
+			if e, err := run.endpoint(&op); err == nil && run.deactivates(&op, e) {
 				run.operations = append(run.operations, op)
 			}
 		}

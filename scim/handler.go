@@ -153,7 +153,7 @@ func commitContext(r *http.Request) (context.Context, context.CancelFunc) {
 // ServeHTTP answers every request, with a SCIM body or none.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{}
-	a, err := guarded(h, r, func() (answer, error) { return h.serve(r, x) })
+	a, err := guarded(h, r, func() (answer, error) { return h.serve(r, x) }) //nolint:contextcheck // the context travels in the request
 	if err != nil {
 		a = h.refuse(r, x, err).answer()
 	}
@@ -220,7 +220,7 @@ func (h *handler) serve(r *http.Request, x *exchange) (answer, error) {
 	case endpointGroupSearch:
 		return h.search(r, x, revoke.TypeGroup)
 	case endpointBulk:
-		return h.bulk(r, x)
+		return h.bulk(r, x) //nolint:contextcheck // the context travels in the request
 	case endpointGroups, endpointGroup:
 		return h.groups(r, x, e) //nolint:contextcheck // a commit outlasts the client's context, which travels in the request
 	case endpointUsers, endpointUser, endpointServiceProviderConfig, endpointResourceTypes, endpointSchemas:
@@ -359,7 +359,7 @@ func (h *handler) refuse(r *http.Request, x *exchange, err error) refusal {
 	switch {
 	case !x.inactive || !no.carriesOut():
 	case x.bulk:
-		no = h.deactivateAll(r, x, no)
+		no = h.deactivateAll(r, x, no) //nolint:contextcheck // the context travels in the request
 	default:
 		no = h.deactivate(r, x, no) //nolint:contextcheck // the context travels in the request
 	}
