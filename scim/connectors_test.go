@@ -37,7 +37,7 @@ type step struct {
 func TestConnectors(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/connectors/*/*.json")
-	if err != nil || len(files) < 25 {
+	if err != nil || len(files) < 50 {
 		t.Fatalf("%d conversations found, %v", len(files), err)
 	}
 	for _, file := range files {
