@@ -50,6 +50,7 @@ type tokenSettings struct {
 	Org       givenName       `yaml:"org" example:"main" help:"whose people"`
 	Authority givenName       `yaml:"authority" example:"okta" help:"whose blocks it sets and lifts; its name when absent"`
 	IDs       givenName       `yaml:"ids" example:"okta" help:"the namespace of its own user ids"`
+	Rules     rulesSettings   `yaml:"rules" example:"{access-changed: {cut: receipt}}" help:"what a signal of its does, where it differs from DESIGN"`
 	Strict    bool            `yaml:"strict" example:"false" help:"refuse what RFC 7644 forbids and known clients send"`
 }
 

@@ -311,6 +311,17 @@ func TestRulesOfASource(t *testing.T) {
 	}
 }
 
+func TestRulesOfAToken(t *testing.T) {
+	t.Parallel()
+	loaded, err := loadText(t, fmt.Sprintf(someToken, "rules: {access-changed: {cut: receipt}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := loaded.Tokens[0].source().Rule(revoke.AccessChanged), (revoke.Rule{Cut: revoke.AtReceipt}); got != want {
+		t.Errorf("access-changed: got %+v, want %+v", got, want)
+	}
+}
+
 var docRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
 
 func TestEveryKeyIsDocumented(t *testing.T) {

@@ -114,6 +114,7 @@ func (l *Loaded) settleTokens(d *decoder) {
 		if t.Authority == revoke.AdminAuthority && !slices.Contains(t.Scopes, "admin") {
 			d.problem(l.at(key+".name"), key, "would share the authority admin, which is the admins' own", "authority: okta")
 		}
+		l.settleRules(d, key, t.Rules)
 		for j, s := range t.Scopes {
 			if !slices.Contains(scopes, s) {
 				what := "is not a scope"

@@ -18,14 +18,14 @@ import (
 
 // sourceSettings is a configured sender of webhooks: what every source has, and what its own type reads.
 type sourceSettings struct {
-	Type                  string                  `yaml:"type" required:"true" example:"okta" help:"which sender"`
-	IDs                   givenName               `yaml:"ids" example:"okta" help:"the namespace of its own user ids; its authority when absent"`
-	Authority             givenName               `yaml:"authority" example:"okta" help:"whose blocks it sets and lifts; its name when absent"`
-	Org                   givenName               `yaml:"org" example:"main" help:"whose people"`
-	Learn                 *bool                   `yaml:"learn" example:"true" help:"whether it teaches identifiers; as its type does when absent"`
-	Rules                 map[string]ruleSettings `yaml:"rules" example:"{locked: {cut: receipt, block: set}}" help:"what a signal does, where it differs from DESIGN"`
-	MaxBody               size                    `yaml:"max_body" example:"1MiB" help:"the largest request; what its type needs when absent"`
-	InsecureTransportOnly bool                    `yaml:"insecure_transport_only" example:"true" help:"believe a sender that cannot sign"`
+	Type                  string        `yaml:"type" required:"true" example:"okta" help:"which sender"`
+	IDs                   givenName     `yaml:"ids" example:"okta" help:"the namespace of its own user ids; its authority when absent"`
+	Authority             givenName     `yaml:"authority" example:"okta" help:"whose blocks it sets and lifts; its name when absent"`
+	Org                   givenName     `yaml:"org" example:"main" help:"whose people"`
+	Learn                 *bool         `yaml:"learn" example:"true" help:"whether it teaches identifiers; as its type does when absent"`
+	Rules                 rulesSettings `yaml:"rules" example:"{locked: {cut: receipt, block: set}}" help:"what a signal does, where it differs from DESIGN"`
+	MaxBody               size          `yaml:"max_body" example:"1MiB" help:"the largest request; what its type needs when absent"`
+	InsecureTransportOnly bool          `yaml:"insecure_transport_only" example:"true" help:"believe a sender that cannot sign"`
 
 	own any // a pointer to the type's settings; nil when this build lacks the type
 }
@@ -182,11 +182,7 @@ func (l *Loaded) settleSources(d *decoder) {
 		if s.Authority == revoke.AdminAuthority {
 			d.problem(l.at(key), key, "would have the authority admin, which is the admins' own", "authority: okta")
 		}
-		for signal := range s.Rules {
-			if !slices.Contains(revoke.SignalKinds(), revoke.SignalKind(signal)) {
-				d.problem(l.at(key+".rules."+signal), key+".rules."+printable(signal), "is not a signal", "locked: {cut: receipt, block: set}")
-			}
-		}
+		l.settleRules(d, key, s.Rules)
 		if s.InsecureTransportOnly {
 			l.Warnings = append(l.Warnings, fmt.Sprintf("source %s (%s) has insecure_transport_only: whoever reaches its address is believed", name, l.at(key)))
 		}
@@ -211,11 +207,28 @@ func (s *sourceSettings) source(name string) revoke.Source {
 	if s.Learn != nil {
 		out.Learns = *s.Learn
 	}
-	for signal, r := range s.Rules {
-		if out.Rules == nil {
-			out.Rules = map[revoke.SignalKind]revoke.Rule{}
+	out.Rules = s.Rules.rules()
+	return out
+}
+
+// rulesSettings are what signals do at a source, by signal.
+type rulesSettings map[string]ruleSettings
+
+func (l *Loaded) settleRules(d *decoder, key string, rules rulesSettings) {
+	for signal := range rules {
+		if !slices.Contains(revoke.SignalKinds(), revoke.SignalKind(signal)) {
+			d.problem(l.at(key+".rules."+signal), key+".rules."+printable(signal), "is not a signal", "locked: {cut: receipt, block: set}")
 		}
-		out.Rules[revoke.SignalKind(signal)] = r.over(revoke.SignalKind(signal))
+	}
+}
+
+func (s rulesSettings) rules() map[revoke.SignalKind]revoke.Rule {
+	if len(s) == 0 {
+		return nil
+	}
+	out := map[revoke.SignalKind]revoke.Rule{}
+	for signal, r := range s {
+		out[revoke.SignalKind(signal)] = r.over(revoke.SignalKind(signal))
 	}
 	return out
 }

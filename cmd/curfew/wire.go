@@ -262,6 +262,7 @@ func (t *tokenSettings) hashes() ([][sha256.Size]byte, error) {
 func (t *tokenSettings) source() revoke.Source {
 	out := revoke.Source{
 		Name: string(t.Name), Org: string(t.Org), Type: "token", Authority: string(t.Authority), IDs: string(t.IDs),
+		Rules: t.Rules.rules(),
 	}
 	if slices.Contains(t.Scopes, "scim") {
 		out.Type, out.Learns = "scim", true
