@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -135,14 +136,13 @@ func (p program) canary(t *testing.T, folder, database, panics string) {
 	hook, alarm := standard("target secret"), standard("alarm secret")
 	c.made["target secret as configured"], c.made["alarm secret as configured"] = hook, alarm
 	// An application that answers with all that it was sent, refuses it, and breaks off.
-	var calls int
+	var calls atomic.Int64
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		calls++
 		for _, name := range []string{"X-Request-Id", "Location", "Retry-After", "Server", "WWW-Authenticate"} {
 			w.Header().Set(name, hook+r.URL.RawQuery)
 		}
-		w.WriteHeader([]int{http.StatusUnauthorized, http.StatusInternalServerError, http.StatusFound, http.StatusUnprocessableEntity}[calls%4])
+		w.WriteHeader([]int{http.StatusUnauthorized, http.StatusInternalServerError, http.StatusFound, http.StatusUnprocessableEntity}[calls.Add(1)%4])
 		_, _ = fmt.Fprintf(w, "%s %v %s %s", hook, r.Header, r.URL, body)
 	}))
 	t.Cleanup(echo.Close)
