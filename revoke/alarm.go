@@ -72,12 +72,9 @@ type AlarmQuery struct {
 	Limit    int
 }
 
-// Raised lets people know of alarms that the dispatcher committed.
-func (s *Service) Raised(alarms []Alarm) { s.raised(alarms) }
-
-// raised lets people know of alarms that were committed: in the log and in the metrics at once, and through
-// [Service.Alarms] those who send messages.
-func (s *Service) raised(alarms []Alarm) {
+// Raised lets people know of alarms that were committed, by a decision or by the dispatcher: in the log and in the metrics at
+// once, and through [Service.Alarms] those who send messages.
+func (s *Service) Raised(alarms []Alarm) {
 	for _, a := range alarms {
 		s.log.Error("alarm", "alarm", a.Kind, "about", a.About, "org", a.Org, "text", a.Text)
 		s.observer.Alarmed(a.Kind)

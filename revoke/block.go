@@ -63,16 +63,22 @@ func (d *decision) lift(sig Signal, rule Rule, user ID) {
 		d.settle(EventDecided, "no block of "+authority+" was lifted")
 		return
 	}
+	r := d.lifted(sig, user)
+	for _, class := range rule.Class.lifted() {
+		d.over(user, class, r.ID)
+	}
+}
+
+// lifted records that a block which stood was lifted, and ends whatever was born by now: a lift never revives.
+func (d *decision) lifted(sig Signal, user ID) Revocation {
 	at := max(d.f.Now, d.f.newest(user).Born)
 	scope := Scope{Org: d.in.source.Org, Kind: ScopeUser, User: user}
 	r := d.record(d.revocation(sig, RevocationLift, scope, at))
 	d.write(Effects{Cutoffs: []Cutoff{{Scope: scope, At: at, Revocation: r.ID}}})
-	for _, class := range rule.Class.lifted() {
-		d.over(user, class, r.ID)
-	}
 	if _, still := d.f.blocked(user); !still {
 		d.owe(r, PrioritySingle) // a target is told only when nobody blocks the person any more
 	}
+	return r
 }
 
 // liftOver is an admin's lift: one instant over every authority, those not heard of yet included, on each user joined now.

@@ -129,15 +129,8 @@ func (d *decision) planBlocks(user ID) (lifted []Block) {
 func (d *decision) liftOnly(sig Signal, user ID, lifted []Block) {
 	stood := slices.ContainsFunc(lifted, func(b Block) bool { return d.f.blockedBy(user, b.Authority, b.Class) })
 	d.write(Effects{Blocks: lifted})
-	if !stood {
-		return
-	}
-	scope := Scope{Org: d.in.source.Org, Kind: ScopeUser, User: user}
-	at := max(d.f.Now, d.f.newest(user).Born)
-	r := d.record(d.revocation(sig, RevocationLift, scope, at))
-	d.write(Effects{Cutoffs: []Cutoff{{Scope: scope, At: at, Revocation: r.ID}}})
-	if _, still := d.f.blocked(user); !still {
-		d.owe(r, PrioritySingle) // a target is told only when nobody blocks the person any more
+	if stood {
+		d.lifted(sig, user)
 	}
 }
 

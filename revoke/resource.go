@@ -49,6 +49,7 @@ type ResourceCursor struct {
 type MemberQuery struct {
 	Org       string
 	Group     ID   // those of that group
+	Groups    []ID // or all of these groups, whatever the limit
 	Resources []ID // or the memberships of these resources
 	After     MemberKey
 	Limit     int

@@ -134,7 +134,7 @@ func (s *Service) decide(ctx context.Context, need Need, decision Decision) erro
 	}
 	s.names.drop(done.Holdings)
 	s.apply(done.Changes(at))
-	s.raised(done.Alarms)
+	s.Raised(done.Alarms)
 	if len(done.Deliveries) > 0 {
 		select {
 		case s.owed <- struct{}{}:

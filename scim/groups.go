@@ -224,6 +224,17 @@ const membersAtOnce = 5000
 // membersOf shows the members of groups, by group.
 func (h *handler) membersOf(ctx context.Context, src revoke.Source, groups []revoke.Resource) (map[revoke.ID][]any, error) {
 	out := map[revoke.ID][]any{}
+	if len(groups) > 1 {
+		ids := make([]revoke.ID, len(groups))
+		for i := range groups {
+			ids[i] = groups[i].ID
+		}
+		members, err := h.store.Members(ctx, revoke.MemberQuery{Org: src.Org, Groups: ids})
+		for _, m := range members {
+			out[m.Group] = append(out[m.Group], h.member(m))
+		}
+		return out, err
+	}
 	for _, group := range groups {
 		q := revoke.MemberQuery{Org: src.Org, Group: group.ID, Limit: membersAtOnce}
 		for {

@@ -109,6 +109,9 @@ func TestItem37FindGroups(t *testing.T) {
 	if got := b.do("GET", groups+"?filter=displayName+eq+%22two%22", nil).must(t, 200); !strings.Contains(got.text, p[1]) {
 		t.Errorf("a list without wishes shows %s, want the members", got.text)
 	}
+	if got := b.do("GET", groups, nil).must(t, 200); strings.Count(got.text, p[0]) != 4 || strings.Count(got.text, p[1]) != 2 { // value and $ref of each
+		t.Errorf("a list of both shows %s, want the members of both", got.text)
+	}
 	b.do("GET", users+"/"+one, nil).must(t, 404)
 	b.do("GET", groups+"/"+p[0], nil).must(t, 404)
 	b.do("DELETE", groups+"/"+p[0], nil).must(t, 404)

@@ -41,10 +41,13 @@ func (s *Store) Members(ctx context.Context, q revoke.MemberQuery) (out []revoke
 		out = append(out, row.member())
 		return nil
 	}
-	if q.Group.IsZero() {
+	switch {
+	case len(q.Groups) > 0:
+		err = s.byIDs(ctx, membersTable, "group_id", q.Org, q.Groups, add)
+	case q.Group.IsZero():
 		err = s.byIDs(ctx, membersTable, "resource_id", q.Org, q.Resources, add)
 		out = out[:min(len(out), max(q.Limit, 0))]
-	} else {
+	default:
 		var c clauses
 		c.and("org = ", q.Org)
 		c.and("group_id = ", idText(q.Group))

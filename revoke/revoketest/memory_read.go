@@ -352,7 +352,9 @@ func (m *Memory) Members(ctx context.Context, q revoke.MemberQuery) (out []revok
 	err = m.read(ctx, func(t *tables) {
 		for key, member := range t.members {
 			mine := key.Group == q.Group && key.Resource.Compare(q.After.Resource) > 0
-			if q.Group.IsZero() {
+			if len(q.Groups) > 0 {
+				mine = slices.Contains(q.Groups, key.Group)
+			} else if q.Group.IsZero() {
 				mine = slices.Contains(q.Resources, key.Resource)
 			}
 			if key.Org == q.Org && mine {
@@ -363,5 +365,8 @@ func (m *Memory) Members(ctx context.Context, q revoke.MemberQuery) (out []revok
 	slices.SortFunc(out, func(a, b revoke.Member) int {
 		return cmp.Or(a.Group.Compare(b.Group), a.Resource.Compare(b.Resource))
 	})
+	if len(q.Groups) > 0 {
+		return out, err
+	}
 	return page(out, q.Limit), err
 }

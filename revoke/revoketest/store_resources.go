@@ -13,7 +13,7 @@ import (
 
 // resourcesContract is about what directories wrote over SCIM.
 func resourcesContract() map[string]func(*bench) {
-	return map[string]func(*bench){"resource": resourceRow, "filters": resourceFilters, "pages of resources": resourcePages}
+	return map[string]func(*bench){"resource": resourceRow, "filters": resourceFilters, "pages of resources": resourcePages, "members of groups": groupMembers}
 }
 
 // resource returns a resource of authority okta-scim that answers to its name. It is not written.
@@ -165,6 +165,40 @@ func resourceFilters(b *bench) {
 			b.same(fmt.Sprintf("resources by %v", filter), got, []revoke.Resource{r})
 		}
 	}
+}
+
+func groupMembers(b *bench) {
+	u := b.person()
+	one, two := b.id(), b.id()
+	var all []revoke.Member
+	for i := range 5 {
+		all = append(all, revoke.Member{MemberKey: revoke.MemberKey{Org: org, Group: one, Resource: b.id()}, User: u.ID, AddedAt: revoke.Instant(i + 1)})
+	}
+	slices.SortFunc(all, func(x, y revoke.Member) int { return x.Resource.Compare(y.Resource) })
+	other := with(all[0], func(m *revoke.Member) { m.Group = two })
+	b.write(revoke.Effects{Members: append([]revoke.Member{other}, all...)})
+	b.write(revoke.Effects{Members: []revoke.Member{with(all[0], func(m *revoke.Member) { m.AddedAt = 99 })}}) // is there already
+	ask := func(what string, q revoke.MemberQuery, want []revoke.Member) {
+		b.Helper()
+		q.Org = org
+		got, err := b.store.Members(b.deadline(), q)
+		if err != nil {
+			b.Fatalf("members %s: %v", what, err)
+		}
+		byGroup := func(x, y revoke.Member) int { return cmp.Or(x.Group.Compare(y.Group), x.Resource.Compare(y.Resource)) }
+		want = slices.SortedFunc(slices.Values(want), byGroup)
+		b.same("members "+what, slices.SortedFunc(slices.Values(got), byGroup), want)
+	}
+	ask("of a group", revoke.MemberQuery{Group: one, Limit: 10}, all)
+	ask("of a group, a page", revoke.MemberQuery{Group: one, Limit: 2}, all[:2])
+	ask("of a group, further on", revoke.MemberQuery{Group: one, After: all[1].MemberKey, Limit: 10}, all[2:])
+	ask("of two groups", revoke.MemberQuery{Groups: []revoke.ID{one, two}}, append([]revoke.Member{other}, all...))
+	ask("by resource", revoke.MemberQuery{Resources: []revoke.ID{all[0].Resource}, Limit: 10}, []revoke.Member{other, all[0]})
+	facts := b.facts(revoke.Need{Org: org, Members: []revoke.MemberKey{all[1].MemberKey, {Org: org, Group: two, Resource: all[1].Resource}}, MembersOf: []revoke.ID{two}})
+	b.same("members in the facts", facts.Members, map[revoke.MemberKey]revoke.Member{all[1].MemberKey: all[1], other.MemberKey: other})
+	b.write(revoke.Effects{Left: []revoke.MemberKey{all[2].MemberKey, other.MemberKey}})
+	ask("of a group that one left", revoke.MemberQuery{Group: one, Limit: 10}, slices.Delete(slices.Clone(all), 2, 3))
+	ask("of a group that all left", revoke.MemberQuery{Groups: []revoke.ID{two}}, nil)
 }
 
 func resourcePages(b *bench) {
