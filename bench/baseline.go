@@ -2,16 +2,19 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"io"
 	"net"
 
 	"github.com/gofiber/fiber/v2"
+
+	"curfew/revoke"
 )
 
 // baselineMode is the first argument of a process that serves bare Fiber handlers, each the least that answers what a path of
-// ours answers. The second says how many people its map has.
+// ours answers. The second says how many people its map has, the third and the fourth which database it reads.
 const baselineMode = "baseline"
 
 // introspection is the answer of POST /oauth2/introspect for a live session.
@@ -42,14 +45,20 @@ type alive struct {
 const (
 	introspectPath = "/oauth2/introspect"
 	checkPath      = "/v1/check"
+	usersPath      = "/scim/v2/Users"
 )
 
 // serveBaseline writes its address as a line of JSON and serves until in ends.
 func serveBaseline(args []string, in io.Reader, out io.Writer) error {
 	users, err := number(args, 0)
+	if err != nil || len(args) != 3 {
+		return errors.Join(err, errors.New("a baseline is started with people, a driver and a database"))
+	}
+	point, closing, err := pointRead(args[1], args[2])
 	if err != nil {
 		return err
 	}
+	defer func() { _ = closing() }()
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	// Nothing is read, looked up or checked.
 	app.Post(introspectPath, func(c *fiber.Ctx) error {
@@ -71,6 +80,13 @@ func serveBaseline(args []string, in io.Reader, out io.Writer) error {
 		}
 		return c.JSON(answers)
 	})
+	app.Get(usersPath, func(c *fiber.Ctx) error {
+		found, err := point(c.UserContext(), c.Query("userName"))
+		if err != nil {
+			return err
+		}
+		return c.JSON(found)
+	})
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -84,6 +100,34 @@ func serveBaseline(args []string, in io.Reader, out io.Writer) error {
 		return err
 	}
 	return errors.Join(app.Shutdown(), <-served)
+}
+
+// row is a person of the directory's as the table has it.
+type row struct {
+	ID       string          `json:"id"`
+	UserName string          `json:"userName"`
+	Profile  json.RawMessage `json:"profile"`
+}
+
+// pointRead returns what reads one row by its userName: a prepared statement that an index serves.
+func pointRead(driver, dsn string) (read func(ctx context.Context, userName string) (row, error), closing func() error, err error) {
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return nil, nil, err
+	}
+	db.SetMaxOpenConns(askers)
+	db.SetMaxIdleConns(askers)
+	stmt, err := db.PrepareContext(context.Background(), "SELECT id, user_name, profile FROM resources WHERE org = '"+org+
+		"' AND authority = '"+directory.Authority+"' AND type = '"+revoke.TypeUser+"' AND user_name_folded = $1 AND named = 1 AND deleted_at = 0")
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return func(ctx context.Context, userName string) (found row, err error) {
+		var profile string
+		err = stmt.QueryRowContext(ctx, userName).Scan(&found.ID, &found.UserName, &profile)
+		found.Profile = json.RawMessage(profile)
+		return found, err
+	}, db.Close, nil
 }
 
 // plainMap has a cutoff of long ago for everybody in the tables.
@@ -101,8 +145,8 @@ type baseline struct {
 	address string
 }
 
-func startBaseline(ctx context.Context, users int) (*baseline, error) {
-	p, err := startProcess(ctx, "", baselineMode, users)
+func startBaseline(ctx context.Context, users int, d *database) (*baseline, error) {
+	p, err := startProcess(ctx, "", baselineMode, users, d.driver, d.storeDSN)
 	if err != nil {
 		return nil, err
 	}

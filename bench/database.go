@@ -20,8 +20,10 @@ import (
 // database is one of the two that Curfew runs on, with a place beside it for bare commits.
 type database struct {
 	name      string
+	home      string // a folder
 	url       string // as the configuration names it
 	groupGoal float64
+	resources []revoke.ID  // of the directory's people, by their number
 	crowd     crowd        // nine of ten
 	spared    crowd        // the rest, to whom nothing happens
 	events    atomic.Int64 // ids given to events
@@ -33,7 +35,7 @@ type database struct {
 
 // openDatabase makes an empty database in home.
 func openDatabase(ctx context.Context, name, home string, users int) (*database, error) {
-	d := &database{name: name, stop: func() {}}
+	d := &database{name: name, home: home, stop: func() {}}
 	d.crowd.users = max(1, users*9/10)
 	d.spared.first, d.spared.users = users-max(1, users/10), max(1, users/10)
 	switch name {

@@ -25,7 +25,8 @@ type bench struct {
 	clients                  int           // where many work at once
 	rounds                   int           // slices of each contender
 	slice                    time.Duration // how long each takes
-	resources                int           // people whom a directory provisions over SCIM
+	resources                int           // people whom a directory has written over SCIM, in a database of their own
+	members                  int           // of a large group
 	rows                     int           // behind each list whose pages are compared
 	page                     int           // which of them is compared with the first
 	databases                []string
@@ -44,11 +45,12 @@ func main() {
 	flag.IntVar(&b.clients, "clients", 32, "clients that work at once where one is not enough")
 	flag.IntVar(&b.rounds, "rounds", 5, "slices that each contender gets")
 	flag.DurationVar(&b.slice, "slice", time.Second, "how long a slice takes")
-	flag.IntVar(&b.resources, "resources", 4000, "people whom the directory provisions over SCIM, at most all")
+	flag.IntVar(&b.resources, "resources", 1_000_000, "people whom the directory has written where SCIM is measured")
+	flag.IntVar(&b.members, "members", 10_000, "how many of them are in a large group")
 	flag.IntVar(&b.rows, "rows", 1_000_000, "rows behind each list whose pages are compared, but for sessions")
 	flag.IntVar(&b.page, "page", 1000, "which page is compared with the first")
 	databases := flag.String("databases", "sqlite,postgres", "which databases")
-	only := flag.String("only", "", "what to measure, of live, deactivation, groups, scim, introspection, check, import, audit, everyone, pages; all when empty")
+	only := flag.String("only", "", "what to measure, of live, deactivation, groups, introspection, check, import, audit, everyone, pages, scim, username, crawl, members; all when empty")
 	flag.Parse()
 	b.only = strings.FieldsFunc(*only, func(r rune) bool { return r == ',' })
 	b.databases = strings.Split(*databases, ",")
@@ -66,10 +68,9 @@ func exitOn(err error) {
 }
 
 func (b *bench) run(ctx context.Context) (err error) {
-	if b.users < 1 || b.sessions < b.users || b.rounds < 1 || b.clients < 1 || b.targets < 0 {
-		return errors.New("there must be people, a session for each, clients and rounds")
+	if b.users < 1 || b.sessions < b.users || b.rounds < 1 || b.clients < 1 || b.targets < 0 || b.resources < b.members {
+		return errors.New("there must be people, a session for each, as many people of a directory as a group has, clients and rounds")
 	}
-	b.resources = min(b.resources, b.users/2) // each is provisioned once
 	dir, err := os.MkdirTemp("", "curfew-bench-")
 	if err != nil {
 		return err
@@ -84,36 +85,31 @@ func (b *bench) run(ctx context.Context) (err error) {
 			return fmt.Errorf("live: %w", err)
 		}
 	}
-	if slices.ContainsFunc([]string{"scim", "introspection", "check", "import", "pages"}, b.wants) {
+	if slices.ContainsFunc([]string{"introspection", "check", "import", "pages", "scim", "username", "crawl", "members"}, b.wants) {
 		if err := b.build(ctx); err != nil {
 			return err
 		}
 	}
-	if !slices.ContainsFunc(b.measurements(), func(m measurement) bool { return b.wants(m.name) }) {
-		return nil
-	}
 	for _, name := range b.databases {
-		if err := b.database(ctx, name); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		for _, t := range b.tables() {
+			t.measurements = slices.DeleteFunc(t.measurements, func(m measurement) bool { return !b.wants(m.name) })
+			if len(t.measurements) == 0 {
+				continue
+			}
+			if err := b.database(ctx, name, t); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
 		}
 	}
 	return nil
 }
 
-// measurements are what is measured on each database, in this order: the end of everyone's sessions comes after what needs
-// them.
-func (b *bench) measurements() []measurement {
-	return []measurement{
-		{"deactivation", b.deactivation},
-		{"groups", b.grouped},
-		{"scim", b.patches},
-		{"introspection", b.introspections},
-		{"check", b.checks},
-		{"import", b.imports},
-		{"audit", b.audits},
-		{"everyone", b.everyone},
-		{"pages", b.pages},
-	}
+// tables are a database full of rows, and what is measured on it, in this order.
+type tables struct {
+	name         string
+	users        int
+	fill         func(context.Context, *database) error
+	measurements []measurement
 }
 
 type measurement struct {
@@ -121,26 +117,47 @@ type measurement struct {
 	run  func(context.Context, *database) error
 }
 
+// tables are those that are filled on each database: the end of everyone's sessions comes after what needs them.
+func (b *bench) tables() []tables {
+	return []tables{
+		{"sessions", b.users, b.fill, []measurement{
+			{"deactivation", b.deactivation},
+			{"groups", b.grouped},
+			{"introspection", b.introspections},
+			{"check", b.checks},
+			{"import", b.imports},
+			{"audit", b.audits},
+			{"everyone", b.everyone},
+			{"pages", b.pages},
+		}},
+		{"directory", b.resources, b.fillDirectory, []measurement{
+			{"scim", b.patches},
+			{"username", b.lookUps},
+			{"members", b.memberships},
+			{"crawl", b.crawls},
+		}},
+	}
+}
+
 func (b *bench) wants(name string) bool { return len(b.only) == 0 || slices.Contains(b.only, name) }
 
-func (b *bench) database(ctx context.Context, name string) error {
-	home := filepath.Join(b.dir, name)
+func (b *bench) database(ctx context.Context, name string, t tables) (err error) {
+	home := filepath.Join(b.dir, name+"-"+t.name)
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return err
 	}
-	d, err := openDatabase(ctx, name, home, b.users)
+	defer func() { err = errors.Join(err, os.RemoveAll(home)) }()
+	d, err := openDatabase(ctx, name, home, t.users)
 	if err != nil {
 		return err
 	}
 	defer d.stop()
-	b.progress("%s: writing %s people with %s sessions", name, thousands(b.users), thousands(b.sessions))
-	if err := b.fill(ctx, d); err != nil {
+	start := time.Now()
+	if err := t.fill(ctx, d); err != nil {
 		return fmt.Errorf("fill: %w", err)
 	}
-	for _, m := range b.measurements() {
-		if !b.wants(m.name) {
-			continue
-		}
+	b.progress("%s: filled in %s", name, time.Since(start).Round(time.Second))
+	for _, m := range t.measurements {
 		b.progress("%s: %s", name, m.name)
 		if err := m.run(ctx, d); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)

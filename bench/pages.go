@@ -54,7 +54,7 @@ func (b *bench) pagesOf(ctx context.Context, d *database, s *server, c client, l
 		return err
 	}
 	asking := func(name, cursor string) contender {
-		return c.sending(list+", "+name, load{Address: s.address, Requests: [][]byte{s.get(onPage(list, cursor))}, Expect: `"items":[{`, Clients: 1})
+		return c.sending(list+", "+name, load{Address: s.address, Requests: [][]byte{s.get(onPage(list, cursor), "ops")}, Expect: `"items":[{`, Clients: 1})
 	}
 	rates, err := b.rates(ctx, b.rounds, b.slice/4, asking("first page", ""), asking("page "+thousands(b.page), cursor))
 	if err != nil {
@@ -102,9 +102,9 @@ func onPage(list, cursor string) string {
 	return list
 }
 
-// get is a question of an operator's as a client process sends it.
-func (s *server) get(path string) []byte {
-	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", path, s.address, s.secrets["ops"])
+// get is a question under a token's secret as a client process sends it.
+func (s *server) get(path, token string) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", path, s.address, s.secrets[token])
 }
 
 // firstID is the id of the first row that writeHistory writes to each table.

@@ -55,6 +55,12 @@ const (
 
 // fill writes the people and their sessions, spread evenly, through the store itself.
 func (b *bench) fill(ctx context.Context, d *database) error {
+	b.progress("%s: writing %s people with %s sessions", d.name, thousands(b.users), thousands(b.sessions))
+	return b.pour(ctx, d, b.users, b.people)
+}
+
+// pour writes so many people through the store itself, a hundred a transaction.
+func (b *bench) pour(ctx context.Context, d *database, users int, people func(from, to int, now revoke.Instant) revoke.Effects) error {
 	store, err := d.open(ctx, 0)
 	if err != nil {
 		return err
@@ -63,15 +69,15 @@ func (b *bench) fill(ctx context.Context, d *database) error {
 	_, err = spread(writers, func(int, *atomic.Int64) error {
 		for {
 			from := int(next.Add(usersPerWrite)) - usersPerWrite
-			if from >= b.users {
+			if from >= users {
 				return nil
 			}
-			if from%(b.users/10+1) < usersPerWrite {
-				b.progress("  %d of %d people", from, b.users)
+			if from%(users/10+1) < usersPerWrite {
+				b.progress("  %d of %d people", from, users)
 			}
-			to := min(from+usersPerWrite, b.users)
+			to := min(from+usersPerWrite, users)
 			if err := store.Decide(ctx, revoke.Need{Org: org}, func(f *revoke.Facts) (revoke.Effects, error) {
-				return b.people(from, to, f.Now), nil
+				return people(from, to, f.Now), nil
 			}); err != nil {
 				return err
 			}

@@ -64,12 +64,14 @@ func (b *bench) start(ctx context.Context, d *database, targets int) (_ *server,
 			w.WriteHeader(http.StatusNoContent)
 		})),
 	}
-	for _, name := range []string{"directory", "portal", "gateway", "ops"} {
+	for _, name := range append(slices.Clone(connectors), "portal", "gateway", "ops") {
 		s.secrets[name] = rand.Text()
 	}
 	var cfg strings.Builder
 	fmt.Fprintf(&cfg, "listen: %q\npublic_url: %q\ndatabase: %q\ntokens:\n", s.address, "http://"+s.address, d.url)
-	fmt.Fprintf(&cfg, "  - {name: directory, scopes: [scim], authority: okta, ids: okta, secret: %q}\n", s.secrets["directory"])
+	for _, name := range connectors {
+		fmt.Fprintf(&cfg, "  - {name: %s, scopes: [scim], authority: %s, ids: okta, secret: %q}\n", name, directory.Authority, s.secrets[name])
+	}
 	fmt.Fprintf(&cfg, "  - {name: portal, scopes: [sessions], app: portal, secret: %q}\n", s.secrets["portal"])
 	fmt.Fprintf(&cfg, "  - {name: gateway, scopes: [check], app: \"*\", secret: %q}\n", s.secrets["gateway"])
 	fmt.Fprintf(&cfg, "  - {name: ops, scopes: [admin], secret: %q}\n", s.secrets["ops"])
@@ -79,7 +81,7 @@ func (b *bench) start(ctx context.Context, d *database, targets int) (_ *server,
 	for i := range targets { // not those of the store's measurements, to whom much is owed by now
 		fmt.Fprintf(&cfg, "  hook-%d: {type: webhook, url: %q, secret: %q}\n", i+1, s.sink.URL, "whsec_Y3VyZmV3LXRlc3Qtc2VjcmV0LTAxMjM0NTY3ODlhYmNk")
 	}
-	file := filepath.Join(b.dir, d.name, "curfew.yaml")
+	file := filepath.Join(d.home, "curfew.yaml")
 	if err := os.WriteFile(file, []byte(cfg.String()), 0o600); err != nil {
 		return nil, err
 	}
