@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
 	"os"
 	"reflect"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +44,9 @@ type Config struct {
 	Log           *slog.Logger
 	CommitTimeout time.Duration             // zero is 10 s
 	Lookup        func(string) (Type, bool) // nil is [Lookup]: the types that are built in
+	Deps          Deps                      // for types that call their senders; Hook is filled in for each
+	PublicURL     string                    // where we are reached from outside
+	Proxies       []netip.Prefix            // who may say on whose behalf it calls
 }
 
 // Handler is an [http.Handler] for every path below /hooks/, to be mounted without anything stripped from the path. It limits
@@ -53,6 +58,7 @@ type Handler struct {
 	observer      revoke.Observer
 	log           *slog.Logger
 	commitTimeout time.Duration
+	proxies       []netip.Prefix
 }
 
 // seat is one configured source, ready to receive.
@@ -84,11 +90,13 @@ func New(cfg Config) (*Handler, error) {
 	}
 	h := &Handler{
 		seats: map[string]*seat{}, inbox: cfg.Inbox, clock: cfg.Clock, observer: cfg.Observer, log: cfg.Log,
-		commitTimeout: cmp.Or(cfg.CommitTimeout, defaultTimeout),
+		commitTimeout: cmp.Or(cfg.CommitTimeout, defaultTimeout), proxies: cfg.Proxies,
 	}
 	var wrong []error
 	for name, src := range cfg.Sources {
-		s, err := newSeat(name, src, cfg.Lookup)
+		deps := cfg.Deps
+		deps.Hook = strings.TrimSuffix(cfg.PublicURL, "/") + root + name
+		s, err := newSeat(name, src, deps, cfg.Lookup)
 		if err != nil {
 			wrong = append(wrong, below("sources."+name, err))
 			continue
@@ -98,7 +106,7 @@ func New(cfg Config) (*Handler, error) {
 	return h, errors.Join(wrong...)
 }
 
-func newSeat(name string, src Source, lookup func(string) (Type, bool)) (*seat, error) {
+func newSeat(name string, src Source, deps Deps, lookup func(string) (Type, bool)) (*seat, error) {
 	src.Name = name
 	switch {
 	case name == "" || strings.Contains(name, "/"):
@@ -113,7 +121,7 @@ func newSeat(name string, src Source, lookup func(string) (Type, bool)) (*seat, 
 	if want := reflect.PointerTo(reflect.TypeOf(t.Settings)); reflect.TypeOf(src.Settings) != want {
 		return nil, fmt.Errorf("settings of type %s are %T, not the %s that NewSettings makes", t.Name, src.Settings, want)
 	}
-	receiver, err := t.New(src.Source, src.Settings)
+	receiver, err := t.Make(src.Source, src.Settings, deps)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +212,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, s *seat) Respon
 	if r.Method != http.MethodPost && (!greets || r.Method != http.MethodGet && r.Method != http.MethodOptions) {
 		return methodNotAllowed()
 	}
-	in := Request{Method: r.Method, Header: r.Header, Query: r.URL.Query(), ReceivedAt: h.clock.Now()}
+	in := Request{Method: r.Method, Header: r.Header, Query: r.URL.Query(), ReceivedAt: h.clock.Now(), TLS: r.TLS, Proxied: h.proxied(r)}
 	if r.Method == http.MethodPost {
 		body, refusal := h.read(w, r, s)
 		if refusal != nil {
@@ -236,6 +244,12 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, s *seat) Respon
 		}
 	}
 	return h.receive(r.Context(), s, in, evidence)
+}
+
+// proxied reports whether the connection comes from a trusted proxy.
+func (h *Handler) proxied(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && slices.ContainsFunc(h.proxies, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) })
 }
 
 // read reads the body up to the source's limit.
@@ -275,6 +289,11 @@ func (s *seat) verify(in Request) (Evidence, error) {
 
 // refuse answers a request that proved nothing: always the same, and nothing of it is kept but a count.
 func (h *Handler) refuse(s *seat, err error) Response {
+	if errors.Is(err, revoke.ErrUnavailable) {
+		h.log.Warn("a message could not be verified yet; its sender was asked to try again", "source_id", s.source.Name, "err", err)
+		h.observer.Refused(s.source.Name, "unavailable")
+		return unavailable("it could not be verified at this moment; send it again", retrySoon)
+	}
 	if !errors.Is(err, revoke.ErrUnverified) {
 		h.log.Error("verifying a message went wrong", "source_id", s.source.Name, "err", err)
 		return internal()

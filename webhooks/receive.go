@@ -64,10 +64,7 @@ func (h *Handler) receive(ctx context.Context, s *seat, in Request, evidence Evi
 		h.observer.Refused(s.source.Name, "too-large")
 		return tooLarge(fmt.Sprintf("send at most %d items in one message", s.limits.Items))
 	}
-	events := make([]revoke.Event, len(items))
-	for i := range items {
-		events[i] = event(s.source, items[i], evidence)
-	}
+	events := h.events(s, items, evidence)
 	// A sender that hangs up, or a shutdown that begins, must not undo what is being committed: it would be neither done nor
 	// sent again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.commitTimeout)
@@ -77,6 +74,19 @@ func (h *Handler) receive(ctx context.Context, s *seat, in Request, evidence Evi
 		return h.notCommitted(s, err)
 	}
 	return s.respond(outcomes)
+}
+
+// events are the items as the core takes them, without those that prove nothing: they are counted, and nothing of them is kept.
+func (h *Handler) events(s *seat, items []Item, evidence Evidence) []revoke.Event {
+	events := make([]revoke.Event, 0, len(items))
+	for i := range items {
+		if why := items[i].Refused; why != "" {
+			h.observer.Refused(s.source.Name, string(why))
+			continue
+		}
+		events = append(events, event(s.source, items[i], evidence))
+	}
+	return events
 }
 
 // notCommitted answers with what makes the sender try again. Some of the first items may be durable; they are known as

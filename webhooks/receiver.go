@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -9,10 +10,10 @@ import (
 )
 
 // Receiver reads the messages of one source. It is safe for concurrent use and keeps no state. It may also be a [Limiter],
-// a [Handshaker] and a [Responder].
+// a [Handshaker], a [Responder], a [Rereader], an [Enricher], a [Poller] and an [Upkeeper].
 type Receiver interface {
 	// Verify reports [Unverified] unless r carries one of the source's secrets. It reads only headers, query and raw bytes,
-	// and compares in constant time.
+	// and compares in constant time. [revoke.ErrUnavailable] says that it cannot know now, so that the sender tries again.
 	Verify(r Request) (Evidence, error)
 	// Items reads the items of a verified request in the sender's order, each decoded on its own. One bad item does not lose
 	// the good ones, and none at all is not an error. An error is [revoke.Invalid] and refuses the whole message with 400;
@@ -27,6 +28,8 @@ type Request struct {
 	Query      url.Values // secrets may stand here; it is in no log and no error
 	Body       []byte     // raw; empty unless Method is POST
 	ReceivedAt revoke.Instant
+	TLS        *tls.ConnectionState // of the connection to us; nil where it has none
+	Proxied    bool                 // the connection comes from a trusted proxy, whose headers about the sender count
 }
 
 // Proof says what a request proved. The zero value is nothing at all. The set is closed.
@@ -47,7 +50,11 @@ type Evidence struct {
 	Delivery string
 }
 
-// Item is one thing that a message says. It speaks by its signals, or has the state that says why it has none.
+// Item is one thing that a message says. It speaks by its signals, or names what must be read before there are any, or has the
+// state that says why it has none.
+//
+// An announcement for a day (a plan) is a signal with Planned set: said at OccurredAt, carried out at EffectiveAt, taken back by
+// EffectiveAt zero.
 type Item struct {
 	ID         string            // the sender's id for it, stable over retries; empty when it has none
 	Type       string            // the sender's word for what happened
@@ -56,6 +63,8 @@ type Item struct {
 	Note       string            // why it has that state
 	Body       json.RawMessage   // what is kept of it: JSON, with secrets removed
 	Signals    []revoke.Signal
+	Read       string // what an [Enricher] must read before anything follows: one text for all that one read answers, such as users/00u1
+	Refused    Why    // it proves nothing itself, where each item must: it is counted, nothing of it is kept, its neighbours act
 }
 
 // Limits is what a source takes. A zero member means the default.

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 
+	"curfew/internal/outbound"
 	"curfew/revoke"
 )
 
@@ -24,12 +25,31 @@ type Type struct {
 	// empty secret is one. cmd/curfew adds file and line.
 	New func(src revoke.Source, settings any) (Receiver, error)
 
+	// Open is New for a type that calls its sender; a type has one of the two.
+	Open func(src revoke.Source, settings any, deps Deps) (Receiver, error)
+
 	// Learns is what `learn:` means for this type when it is not set: whether the sender is a directory, whose signals teach
 	// identifiers.
 	Learns bool
 
 	// HandshakeBeforeAuth says that the type's [Handshaker] speaks to senders that proved nothing yet.
 	HandshakeBeforeAuth bool
+}
+
+// Deps is what a type is given that calls its sender.
+type Deps struct {
+	Clients *outbound.Maker  // makes the clients: Configured for addresses in the settings, Guarded for any other
+	Tokens  *outbound.Tokens // access tokens by client credentials, kept until they end and shared by all senders
+	Clock   revoke.Clock
+	Hook    string // where the source is reached from outside: the public URL and /hooks/NAME
+}
+
+// Make returns the receiver of one source, as New or Open says.
+func (t Type) Make(src revoke.Source, settings any, deps Deps) (Receiver, error) {
+	if t.Open == nil {
+		return t.New(src, settings)
+	}
+	return t.Open(src, settings, deps)
 }
 
 // NewSettings returns a pointer to a fresh settings struct. cmd/curfew decodes a source's own keys into it (what is left of
@@ -46,8 +66,8 @@ func Register(t Type) {
 	switch _, taken := registered[t.Name]; {
 	case t.Name == "":
 		panic("webhooks.Register: a type without a name")
-	case t.New == nil:
-		panic(fmt.Sprintf("webhooks.Register: type %s has no constructor", t.Name))
+	case (t.New == nil) == (t.Open == nil):
+		panic(fmt.Sprintf("webhooks.Register: type %s needs one constructor, New or Open", t.Name))
 	case t.Docs == "":
 		panic(fmt.Sprintf("webhooks.Register: type %s has no page of documentation", t.Name))
 	case t.Settings == nil || reflect.TypeOf(t.Settings).Kind() != reflect.Struct:

@@ -192,10 +192,16 @@ func (l *Loaded) settleSources(d *decoder) {
 			continue
 		}
 		if t, _ := webhooks.Lookup(s.Type); !d.troubled(key) {
-			_, err := t.New(s.source(name), s.own)
+			_, err := t.Make(s.source(name), s.own, calling(&revoke.ProcessClock{}))
 			l.invalid(d, key, err)
 		}
 	}
+}
+
+// calling is what a sender's type is given to call it with.
+func calling(clock revoke.Clock) webhooks.Deps {
+	calls := outbound.NewMaker(outbound.Config{Version: thisVersion().Version})
+	return webhooks.Deps{Clients: calls, Tokens: outbound.NewTokens(calls, clock), Clock: clock}
 }
 
 // source is what the core needs to know of a configured sender.

@@ -130,6 +130,7 @@ func (s *server) wire(l *Loaded) (err error) {
 func (s *server) doors(l *Loaded) (api.Config, error) {
 	hooks, err := webhooks.New(webhooks.Config{
 		Sources: l.senders(), Inbox: s.service, Clock: s.store.Clock(), Observer: s.metrics, Log: s.log,
+		Deps: calling(s.store.Clock()), PublicURL: s.publicURL, Proxies: l.proxies(),
 	})
 	if err != nil {
 		return api.Config{}, err
