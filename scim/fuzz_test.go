@@ -74,7 +74,12 @@ func seeds(f *testing.F, method string, add func(body string)) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		var c conversation
+		var c struct {
+			Steps []struct {
+				Send string
+				Body json.RawMessage
+			}
+		}
 		if err := json.Unmarshal(raw, &c); err != nil {
 			f.Fatalf("%s: %v", file, err)
 		}
