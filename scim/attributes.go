@@ -19,7 +19,9 @@ const maxProfile = 256 << 10
 func documentOf(r revoke.Resource) (map[string]any, error) {
 	doc := map[string]any{}
 	if len(r.Profile) > 0 {
-		if err := json.Unmarshal(r.Profile, &doc); err != nil {
+		d := json.NewDecoder(bytes.NewReader(r.Profile))
+		d.UseNumber() // numbers of custom extensions stay as they were sent
+		if err := d.Decode(&doc); err != nil {
 			return nil, fmt.Errorf("read profile of resource %s: %w", r.ID, err)
 		}
 	}
@@ -167,11 +169,7 @@ func (h *handler) show(r revoke.Resource) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	schemas := []string{coreURI}
-	if _, ok := doc[enterpriseURI]; ok {
-		schemas = append(schemas, enterpriseURI)
-	}
-	doc["schemas"], doc["id"] = schemas, r.ID.String()
+	doc["schemas"], doc["id"] = schemasOf(doc), r.ID.String()
 	doc["meta"] = h.meta(r)
 	return doc, nil
 }

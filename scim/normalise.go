@@ -16,14 +16,18 @@ type normalised struct {
 	password        bool // one was sent; it is not in body, and nowhere else
 	said            bool // active was sent
 	clearExternalID bool // externalId was sent as null or ""
+	extensions      []extensionChange
 	operations      int
 }
 
 // normaliser turns what clients send into what RFC 7644 says, or into a refusal that names the attribute.
 type normaliser struct {
-	names *attributes
-	id    string // of the resource in the path, empty for POST
-	out   normalised
+	names   *attributes
+	id      string // of the resource in the path, empty for POST
+	filters int    // bytes of filters in paths so far
+	// values in custom extensions so far
+	extended int
+	out     normalised
 }
 
 // user reads the body of a POST or PUT.
@@ -64,7 +68,9 @@ func (n *normaliser) members(o object, uri string) error {
 
 func (n *normaliser) member(p place, v any) error {
 	switch p.meaning {
-	case unknownName, foreign, serverOwned:
+	case foreign:
+		return n.extension("add", p.uri, v)
+	case unknownName, serverOwned:
 		return nil // RFC 7644 section 3.5.1 lets a server ignore what it does not know and what is its own
 	case resourceID:
 		if text, ok := v.(string); ok && n.id != "" && text != "" && text != n.id {
@@ -253,10 +259,18 @@ func operation(op, path string, value any) map[string]any {
 	return o
 }
 
+// maxFilters bounds the filters in all paths of one PATCH: their parser needs microseconds for each byte.
+const maxFilters = 64 << 10
+
 // pathed reads an operation on one attribute.
 func (n *normaliser) pathed(op string, p place, v any) ([]any, error) {
+	if n.filters += len(p.filter); len(p.filter) > maxFilter || n.filters > maxFilters {
+		return nil, badRequest(invalidFilter, "The filter in a path is longer than 2048 bytes, or all of them together than 64 KiB.")
+	}
 	switch p.meaning {
-	case foreign, serverOwned, unknownName, wholeSchema:
+	case foreign:
+		return nil, n.extension(op, p.uri, v)
+	case serverOwned, unknownName, wholeSchema:
 		return nil, nil
 	case resourceID:
 		if text, ok := v.(string); op == "remove" || !ok || text != n.id {

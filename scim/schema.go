@@ -103,7 +103,7 @@ type meaning int
 
 const (
 	unknownName   meaning = iota // nothing that we know
-	foreign                      // something of an extension that we do not know
+	foreign                      // a custom extension, or something of one
 	serverOwned                  // meta, groups, schemas: ours to say, ignored when sent (RFC 7644 section 3.5.1)
 	resourceID                   // id
 	wholeSchema                  // all of the core or of the extension
@@ -114,7 +114,7 @@ const (
 // place is where a path or a member's name points.
 type place struct {
 	meaning   meaning
-	uri       string // for wholeSchema
+	uri       string // for wholeSchema; for foreign the whole name
 	attribute attribute
 	filter    string // the text between [ and ]
 	sub       string // canonical name of the sub-attribute
@@ -137,7 +137,7 @@ func (a *attributes) find(name string) place {
 			break
 		}
 		if uri == "" {
-			return place{meaning: foreign}
+			return place{meaning: foreign, uri: rest}
 		}
 	}
 	var head, filter, sub string

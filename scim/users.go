@@ -34,6 +34,9 @@ func (u users) Create(r *http.Request, attributes library.ResourceAttributes) (l
 	if _, ok := doc["active"]; !ok {
 		doc["active"] = true
 	}
+	if err := extend(doc, x.input.extensions); err != nil {
+		return handled(x, answer{}, err)
+	}
 	draft, err := draftOf(x.source, revoke.Resource{}, doc)
 	if err != nil {
 		return handled(x, answer{}, err)
@@ -75,7 +78,7 @@ func (u users) Replace(r *http.Request, _ string, attributes library.ResourceAtt
 			next["externalId"] = id
 		}
 		maps.Copy(next, attributes)
-		return next, nil
+		return next, extend(next, x.input.extensions)
 	})
 }
 
@@ -83,7 +86,10 @@ func (u users) Replace(r *http.Request, _ string, attributes library.ResourceAtt
 func (u users) Patch(r *http.Request, _ string, operations []library.PatchOperation) (library.Resource, error) {
 	x := exchangeOf(r)
 	return u.update(r, x, func(now map[string]any) (map[string]any, error) {
-		return now, u.names.patch(now, operations)
+		if err := u.names.patch(now, operations); err != nil {
+			return nil, err
+		}
+		return now, extend(now, x.input.extensions)
 	})
 }
 
