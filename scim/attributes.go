@@ -56,11 +56,11 @@ func fill(r *revoke.Resource, doc map[string]any) error {
 	}
 	r.Active = active
 	if _, err := revoke.NewIdentifier(revoke.NamespaceUserName, r.UserName); err != nil {
-		return badRequest(invalidValue, "userName is empty, longer than 512 bytes or unprintable.")
+		return badRequest(invalidValue, "userName is empty, longer than 512 bytes or unprintable. Send a name that people can read.")
 	}
 	if r.ExternalID != "" {
 		if _, err := revoke.NewIdentifier(revoke.NamespaceExternalID, r.ExternalID); err != nil {
-			return badRequest(invalidValue, "externalId is empty, longer than 512 bytes or unprintable.")
+			return badRequest(invalidValue, "externalId is empty, longer than 512 bytes or unprintable. Send your own id of the user, or leave it out.")
 		}
 	}
 	profile := map[string]any{}
@@ -73,7 +73,7 @@ func fill(r *revoke.Resource, doc map[string]any) error {
 	}
 	r.Profile = encode(profile)
 	if len(r.Profile) > maxProfile {
-		return badRequest(invalidValue, "The user would be larger than 256 KiB.")
+		return badRequest(invalidValue, "The user would be larger than 256 KiB. Send fewer or shorter attributes.")
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func (b *bulkRun) one(i int) {
 		}
 		return
 	case waits:
-		no, _ := b.refused(op, badRequest(invalidValue, "It refers to a bulkId that no operation of this request created."))
+		no, _ := b.refused(op, badRequest(invalidValue, "The operation refers to a bulkId that no operation of this request created. Correct that one, or name an id."))
 		op.answer = no.answer()
 	default:
 		op.answer = b.serveOne(op)
@@ -243,7 +243,7 @@ func (b *bulkRun) request(ctx context.Context, op *bulkOperation) (*http.Request
 	body := encode(resolved(op.data, b.ids))
 	r, err := http.NewRequestWithContext(ctx, op.method, (&url.URL{Path: "/v2" + b.target(op)}).String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, badRequest(invalidPath, "path cannot be read.")
+		return nil, badRequest(invalidPath, "path cannot be read. It is one such as /Users or /Users/{id}.")
 	}
 	r.Header.Set("Content-Type", "application/scim+json")
 	if op.version != "" {

@@ -55,7 +55,7 @@ type compiler struct {
 // expression compiles one; within brackets of is the attribute whose elements it is about.
 func (c *compiler) expression(e filter.Expression, of *place) (revoke.Filter, error) {
 	if c.terms++; c.terms > maxTerms {
-		return revoke.Filter{}, badRequest(tooMany, "The filter has more than 20 terms.")
+		return revoke.Filter{}, badRequest(tooMany, "The filter has more than 20 terms. Ask in several requests.")
 	}
 	switch e := e.(type) {
 	case *filter.LogicalExpression:
@@ -75,7 +75,7 @@ func (c *compiler) expression(e filter.Expression, of *place) (revoke.Filter, er
 		}
 		return c.compare(e)
 	default:
-		return revoke.Filter{}, badRequest(invalidFilter, "The filter cannot be read.")
+		return revoke.Filter{}, badRequest(invalidFilter, "The filter cannot be read. Write for example userName eq \"sally@example.edu\".")
 	}
 }
 
@@ -112,7 +112,7 @@ func (c *compiler) compare(e *filter.AttributeExpression) (revoke.Filter, error)
 	p := c.names.point(c.uri(path.URI()), path.AttributeName, "", path.SubAttributeName())
 	switch {
 	case p.meaning == somePassword:
-		return revoke.Filter{}, badRequest(invalidFilter, "Nobody can filter by password.")
+		return revoke.Filter{}, badRequest(invalidFilter, "Nobody can filter by password, since none is kept. Name another attribute.")
 	case p.meaning == resourceID && path.SubAttribute == nil:
 		return comparison("id", compared{exact: true}, e)
 	case p.meaning == serverOwned && fold(path.AttributeName) == "meta":
@@ -190,7 +190,7 @@ func comparison(path string, of compared, e *filter.AttributeExpression) (revoke
 	sent := unescape(e.CompareValue)
 	if sent == nil { // RFC 7643 section 2.5: null is no value
 		if f.Op != revoke.FilterEq {
-			return f, badRequest(invalidFilter, "null can be compared with eq and ne only.")
+			return f, badRequest(invalidFilter, "null is compared with eq and ne only. Write one of them, or pr.")
 		}
 		present := revoke.Filter{Op: revoke.FilterPr, Attribute: path}
 		if negated {
@@ -242,7 +242,7 @@ func compareWith(f *revoke.Filter, of compared, sent any) error {
 }
 
 func unknownInFilter(what string) error {
-	return badRequest(invalidFilter, "Nobody can filter by "+quote(what)+": it is no attribute of this resource.")
+	return badRequest(invalidFilter, "Nobody can filter by "+quote(what)+": it is no attribute of this resource. Name one that /scim/v2/Schemas lists.")
 }
 
 // uri is the schema's own spelling of a URI in a filter.

@@ -23,7 +23,7 @@ func unescape(v any) any {
 // Entra filters by it, and refuses what is too long or too deep to be read safely.
 func quoteValues(text string) (string, error) {
 	if len(text) > maxFilter {
-		return "", badRequest(invalidFilter, "The filter is longer than 2048 bytes.")
+		return "", badRequest(invalidFilter, "The filter is longer than 2048 bytes. Ask in several requests.")
 	}
 	var b strings.Builder
 	words, depth := 0, 0 // words since the last term began: name, operator, value
@@ -35,7 +35,7 @@ func quoteValues(text string) (string, error) {
 			i, words = end, 0
 		case '(', '[':
 			if depth++; depth > maxFilterDepth {
-				return "", badRequest(invalidFilter, "The filter is nested too deeply.")
+				return "", badRequest(invalidFilter, "The filter is nested too deeply. Leave out parentheses that change nothing.")
 			}
 			b.WriteByte(c)
 			i, words = i+1, 0
@@ -66,7 +66,7 @@ func quoteValues(text string) (string, error) {
 				}
 				raw, err := json.Marshal(word)
 				if err != nil {
-					return "", badRequest(invalidFilter, "The filter cannot be read.")
+					return "", badRequest(invalidFilter, "The filter cannot be read. Write for example userName eq \"sally@example.edu\".")
 				}
 				b.Write(raw)
 				words = 0

@@ -172,10 +172,10 @@ func (in *groupDraft) set(op, name string, v any) error {
 	case "externalid":
 		text, ok := v.(string)
 		if v != nil && !ok {
-			return badRequest(invalidValue, "externalId is not text.")
+			return badRequest(invalidValue, "externalId is not text. Send your own id of the group as text.")
 		}
 		if _, err := revoke.NewIdentifier(revoke.NamespaceExternalID, text); text != "" && err != nil {
-			return badRequest(invalidValue, "externalId is longer than 512 bytes or unprintable.")
+			return badRequest(invalidValue, "externalId is longer than 512 bytes or unprintable. Send your own id of the group.")
 		}
 		in.externalID = &text
 	case "members":
@@ -210,9 +210,9 @@ func memberIDs(v any, strict bool) ([]revoke.ID, error) {
 		case err == nil:
 			out = append(out, id)
 		case strict && text == "":
-			return nil, badRequest(invalidValue, "A member has no value. Send the id of a user or a group as its value.")
+			return nil, badRequest(invalidValue, "One of members has no value. Send the id of a user or a group as its value.")
 		case strict:
-			return nil, badRequest(invalidValue, "members names "+quote(text)+", which is no id that this server gave out.")
+			return nil, badRequest(invalidValue, "members names "+quote(text)+", which is no id that this server gave out. Send the id of a user or a group.")
 		}
 	}
 	return out, nil

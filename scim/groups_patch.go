@@ -23,7 +23,7 @@ func (in *groupDraft) patch(x *exchange) error {
 	for _, each := range list {
 		op, ok := each.(object)
 		if !ok {
-			return badRequest(invalidSyntax, "An operation is not a JSON object.")
+			return badRequest(invalidSyntax, "One of Operations is not a JSON object. Send each with op, path and value.")
 		}
 		if err := in.operation(x, op); err != nil {
 			return err
@@ -41,21 +41,21 @@ func (in *groupDraft) operation(x *exchange, o object) error {
 	}
 	value, hasValue := o.get("value")
 	if !hasValue && op != "remove" {
-		return badRequest(invalidValue, "An operation "+quote(op)+" has no value.")
+		return badRequest(invalidValue, "An operation "+quote(op)+" has no value. Send one.")
 	}
 	sent, _ := o.get("path")
 	path, ok := sent.(string)
 	if sent != nil && !ok {
-		return badRequest(invalidPath, "path is not text.")
+		return badRequest(invalidPath, "path is not text. Send the name of an attribute.")
 	}
 	path = strings.TrimSpace(path)
 	if path == "" || fold(path) == fold(groupURI) {
 		inner, ok := value.(object)
 		switch {
 		case op == "remove":
-			return badRequest(noTarget, "An operation remove has no path (RFC 7644 section 3.5.2.2).")
+			return badRequest(noTarget, "An operation remove has no path. Name what goes (RFC 7644 section 3.5.2.2).")
 		case !ok:
-			return badRequest(invalidValue, "An operation without the path of an attribute needs an object as its value.")
+			return badRequest(invalidValue, "An operation without the path of an attribute has no object as its value. Send one with the attributes as members.")
 		}
 		return in.object(x, op, inner)
 	}
@@ -73,7 +73,7 @@ func (in *groupDraft) operation(x *exchange, o object) error {
 		return in.set(op, name, value)
 	case "id":
 		if text, ok := value.(string); op == "remove" || !ok || text != x.id {
-			return badRequest(mutability, "id cannot be changed.")
+			return badRequest(mutability, "id cannot be changed. Leave it out.")
 		}
 		return nil
 	case "meta", "schemas":
@@ -82,7 +82,7 @@ func (in *groupDraft) operation(x *exchange, o object) error {
 		if strings.HasPrefix(name, "urn:") {
 			return nil
 		}
-		return badRequest(invalidPath, "The path "+quote(path)+" is no attribute of a group; /scim/v2/Schemas lists them.")
+		return badRequest(invalidPath, "The path "+quote(path)+" is no attribute of a group. Name one that /scim/v2/Schemas lists.")
 	}
 }
 

@@ -93,7 +93,7 @@ func number(text, name string, usual int) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return 0, badRequest(invalidValue, name+" is "+quote(text)+". It is a whole number.")
+		return 0, badRequest(invalidValue, name+" is "+quote(text)+". Send a whole number.")
 	}
 	return n, nil
 }

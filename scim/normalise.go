@@ -115,7 +115,7 @@ func (n *normaliser) member(p place, v any) error {
 		into = extension
 	}
 	if _, twice := into[p.attribute.Name()]; twice {
-		return badRequest(invalidSyntax, p.canonical()+" stands twice in the body, under two names.")
+		return badRequest(invalidSyntax, p.canonical()+" stands twice in the body, under two names. Send it once.")
 	}
 	into[p.attribute.Name()] = value
 	return nil
@@ -151,7 +151,7 @@ func (n *normaliser) patch(body any) error {
 	for _, each := range list {
 		op, ok := each.(object)
 		if !ok {
-			return badRequest(invalidSyntax, "An operation is not a JSON object.")
+			return badRequest(invalidSyntax, "One of Operations is not a JSON object. Send each with op, path and value.")
 		}
 		more, err := n.operation(op)
 		if err != nil {
@@ -176,14 +176,14 @@ func (n *normaliser) operation(o object) ([]any, error) {
 	path, _ := o.get("path")
 	name, ok := path.(string)
 	if path != nil && !ok {
-		return nil, badRequest(invalidPath, "path is not text.")
+		return nil, badRequest(invalidPath, "path is not text. Send the name of an attribute.")
 	}
 	if !hasValue && op != "remove" {
-		return nil, badRequest(invalidValue, "An operation "+quote(op)+" has no value.")
+		return nil, badRequest(invalidValue, "An operation "+quote(op)+" has no value. Send one.")
 	}
 	if strings.TrimSpace(name) == "" {
 		if op == "remove" {
-			return nil, badRequest(noTarget, "An operation remove has no path (RFC 7644 section 3.5.2.2).")
+			return nil, badRequest(noTarget, "An operation remove has no path. Name what goes (RFC 7644 section 3.5.2.2).")
 		}
 		return n.expand(op, value, "", map[string]bool{})
 	}
@@ -195,7 +195,7 @@ func (n *normaliser) operation(o object) ([]any, error) {
 		}
 		return n.expand(op, value, p.uri, map[string]bool{})
 	case unknownName:
-		return nil, badRequest(invalidPath, "The path "+quote(name)+" is no attribute that this server knows; /scim/v2/Schemas lists them.")
+		return nil, badRequest(invalidPath, "The path "+quote(name)+" is no attribute that this server knows. Name one that /scim/v2/Schemas lists.")
 	case foreign, serverOwned, resourceID, somePassword, someAttribute:
 	}
 	return n.pathed(op, p, value)
@@ -207,7 +207,7 @@ func (n *normaliser) operation(o object) ([]any, error) {
 func (n *normaliser) expand(op string, value any, uri string, seen map[string]bool) ([]any, error) {
 	o, ok := value.(object)
 	if !ok {
-		return nil, badRequest(invalidValue, "An operation without the path of an attribute needs an object as its value.")
+		return nil, badRequest(invalidValue, "An operation without the path of an attribute has no object as its value. Send one with the attributes as members.")
 	}
 	var out []any
 	for _, m := range o {
@@ -227,7 +227,7 @@ func (n *normaliser) expand(op string, value any, uri string, seen map[string]bo
 		case p.meaning == wholeSchema, p.meaning == unknownName:
 			continue
 		case p.meaning == someAttribute && seen[p.canonical()]:
-			err = badRequest(invalidSyntax, p.canonical()+" stands twice in one operation, under two names.")
+			err = badRequest(invalidSyntax, p.canonical()+" stands twice in one operation, under two names. Send it once.")
 		default:
 			seen[p.canonical()] = true
 			more, err = n.pathed(op, p, m.value)
@@ -265,7 +265,7 @@ const maxFilters = 64 << 10
 // pathed reads an operation on one attribute.
 func (n *normaliser) pathed(op string, p place, v any) ([]any, error) {
 	if n.filters += len(p.filter); len(p.filter) > maxFilter || n.filters > maxFilters {
-		return nil, badRequest(invalidFilter, "The filter in a path is longer than 2048 bytes, or all of them together than 64 KiB.")
+		return nil, badRequest(invalidFilter, "The filter in a path is longer than 2048 bytes, or all of them together than 64 KiB. Send the operations in several requests.")
 	}
 	switch p.meaning {
 	case foreign:
@@ -274,7 +274,7 @@ func (n *normaliser) pathed(op string, p place, v any) ([]any, error) {
 		return nil, nil
 	case resourceID:
 		if text, ok := v.(string); op == "remove" || !ok || text != n.id {
-			return nil, badRequest(mutability, "id cannot be changed.")
+			return nil, badRequest(mutability, "id cannot be changed. Leave it out.")
 		}
 		return nil, nil
 	case somePassword:

@@ -15,7 +15,7 @@ import (
 func (a *attributes) patch(doc map[string]any, operations []library.PatchOperation) error {
 	for _, op := range operations {
 		if op.Path == nil {
-			return badRequest(invalidPath, "An operation has no path.")
+			return badRequest(invalidPath, "An operation has no path. Name an attribute.")
 		}
 		if err := a.apply(doc, op); err != nil {
 			return err
@@ -27,13 +27,13 @@ func (a *attributes) patch(doc map[string]any, operations []library.PatchOperati
 func (a *attributes) apply(doc map[string]any, op library.PatchOperation) error {
 	p := a.point(op.Path.AttributePath.URI(), op.Path.AttributePath.AttributeName, "", "")
 	if p.meaning != someAttribute {
-		return badRequest(invalidPath, "The path "+quote(op.Path.String())+" is no attribute that this server knows.")
+		return badRequest(invalidPath, "The path "+quote(op.Path.String())+" is no attribute that this server knows. Name one that /scim/v2/Schemas lists.")
 	}
 	sub := op.Path.SubAttributeName() + op.Path.AttributePath.SubAttributeName() // the grammar knows one of them at a time
 	if sub != "" {
 		def, ok := p.attribute.sub(sub)
 		if !ok {
-			return badRequest(invalidPath, "The path "+quote(op.Path.String())+" is no attribute that this server knows.")
+			return badRequest(invalidPath, "The path "+quote(op.Path.String())+" is no attribute that this server knows. Name one that /scim/v2/Schemas lists.")
 		}
 		sub = def.Name()
 	}
@@ -110,7 +110,7 @@ func applyValues(a attribute, into map[string]any, op library.PatchOperation, su
 		}
 	}
 	if len(list) > maxValues {
-		return badRequest(invalidValue, a.Name()+" would have more than 1000 values.")
+		return badRequest(invalidValue, a.Name()+" would have more than 1000 values. Remove some of them first.")
 	}
 	for _, at := range slices.Backward(touched) { // a new primary clears the old (RFC 7643 section 2.4)
 		if element, ok := list[at].(map[string]any); ok && element["primary"] == true {
@@ -252,7 +252,7 @@ func atElements(a attribute, list []any, op library.PatchOperation, sub string) 
 	if len(touched) == 0 {
 		element := map[string]any{}
 		if !a.describe(op.Path.ValueExpression, element) {
-			return nil, nil, badRequest(noTarget, "The filter of "+quote(op.Path.String())+" picks nothing, and does not say what to make.")
+			return nil, nil, badRequest(noTarget, "The filter of "+quote(op.Path.String())+" picks nothing, and does not say what to make. Write attribute eq value.")
 		}
 		list, touched = append(list, element), []int{len(list)}
 	}

@@ -21,7 +21,7 @@ func cleanAt(p place, v any) (any, error) {
 		case len(list) == 0:
 			return nil, nil
 		case len(list) > 1:
-			return nil, badRequest(invalidValue, p.canonical()+" takes one value.")
+			return nil, badRequest(invalidValue, p.canonical()+" takes one value. Send one, or name the attribute without a filter.")
 		}
 		return cleanComplex(p.attribute, list[0])
 	default:
@@ -41,7 +41,7 @@ func clean(a attribute, v any) (any, error) {
 	}
 	list := several(v, a.hasValue())
 	if len(list) > maxValues {
-		return nil, badRequest(invalidValue, a.Name()+" has more than 1000 values.")
+		return nil, badRequest(invalidValue, a.Name()+" has more than 1000 values. Send fewer.")
 	}
 	out := make([]any, 0, len(list))
 	for _, each := range list {
@@ -66,7 +66,7 @@ func cleanComplex(a attribute, v any) (any, error) {
 	}
 	o, ok := v.(object)
 	if !ok {
-		return nil, badRequest(invalidValue, a.Name()+" holds something that is not an object.")
+		return nil, badRequest(invalidValue, a.Name()+" holds something that is not an object. Send objects with sub-attributes.")
 	}
 	out := map[string]any{}
 	for _, m := range o {
@@ -96,13 +96,14 @@ func cleanSimple(def schema.CoreAttribute, v any, field string) (any, error) {
 	if def.AttributeType() == "boolean" {
 		value, ok := truth(v)
 		if !ok {
-			return nil, badRequest(invalidValue, field+" is neither true nor false.")
+			return nil, badRequest(invalidValue, field+" is neither true nor false. Send one of them.")
 		}
 		return value, nil
 	}
 	value, refused := def.ValidateSingular(v)
 	if refused != nil {
-		return nil, badRequest(invalidValue, field+" is not "+article(def.AttributeType())+".")
+		kind := article(def.AttributeType())
+		return nil, badRequest(invalidValue, field+" is not "+kind+". Send "+kind+", or leave it out.")
 	}
 	return value, nil
 }
