@@ -66,7 +66,7 @@ func viewEvent(e *revoke.Event) eventView {
 }
 
 func eventStates() []revoke.EventState {
-	return []revoke.EventState{revoke.EventDecided, revoke.EventIgnored, revoke.EventUnknown, revoke.EventMalformed, revoke.EventHeld}
+	return []revoke.EventState{revoke.EventDecided, revoke.EventIgnored, revoke.EventUnknown, revoke.EventMalformed, revoke.EventHeld, revoke.EventReading, revoke.EventParked}
 }
 
 // listEvents lists what was received, newest first.

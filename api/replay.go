@@ -46,8 +46,8 @@ func (a *App) replayEvent(c *fiber.Ctx, t *token) error {
 	if err != nil {
 		return err
 	}
-	if len(again.Signals) > 0 {
-		out, err := a.cfg.Service.Replay(ctx, t.actor, src, ev, again.Signals, in.DryRun)
+	if len(again.Signals) > 0 || again.Read != "" {
+		out, err := a.cfg.Service.Replay(ctx, t.actor, src, ev, again, in.DryRun)
 		if err != nil {
 			return fmt.Errorf("replay event %s: %w", id, err)
 		}

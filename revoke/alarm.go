@@ -18,13 +18,14 @@ const (
 	AlarmClock       AlarmKind = "clock"              // the machine's clock jumped
 	AlarmSettings    AlarmKind = "configuration"      // the configuration was read again, taken or not
 	AlarmUnknownType AlarmKind = "unknown-type"       // a source sends what nobody has taught us
+	AlarmUpkeep      AlarmKind = "upkeep"             // what is to be done for a source again and again fails
 )
 
 // AlarmKinds lists every kind of alarm.
 func AlarmKinds() []AlarmKind {
 	return []AlarmKind{
 		AlarmParked, AlarmCredential, AlarmHeld, AlarmShared, AlarmUnmatched, AlarmUnreadable, AlarmSameID, AlarmBreakGlass,
-		AlarmClock, AlarmSettings, AlarmUnknownType,
+		AlarmClock, AlarmSettings, AlarmUnknownType, AlarmUpkeep,
 	}
 }
 

@@ -49,6 +49,9 @@ type Effects struct {
 	Plans       []Plan     // written whole
 	Alarms      []Alarm    // joined with one of the same key that stands, else new
 	Cleared     []AlarmKey // alarms that stand no more, cleared before new ones are raised
+	Readings    []Reading  // new, or owed once more
+	Read        []ID       // events that need no read any more
+	Notes       []SourceNote
 	Audit       []AuditEntry
 }
 
@@ -91,6 +94,8 @@ func Merge(group ...Effects) Effects {
 		return b
 	})
 	out.Plans = folded(group, func(e *Effects) []Plan { return e.Plans }, func(p Plan) PlanKey { return p.PlanKey }, func(_, b Plan) Plan { return b })
+	out.Readings = folded(group, func(e *Effects) []Reading { return e.Readings }, func(r Reading) ID { return r.Event }, func(_, b Reading) Reading { return b })
+	out.Notes = folded(group, func(e *Effects) []SourceNote { return e.Notes }, SourceNote.key, SourceNote.join)
 	for _, e := range group {
 		out.Members = append(slices.DeleteFunc(out.Members, func(m Member) bool { return slices.Contains(e.Left, m.MemberKey) }), e.Members...)
 		out.Left = append(slices.DeleteFunc(out.Left, func(k MemberKey) bool {
@@ -101,6 +106,7 @@ func Merge(group ...Effects) Effects {
 		out.Revocations = append(out.Revocations, e.Revocations...)
 		out.Deliveries = append(out.Deliveries, e.Deliveries...)
 		out.Audit = append(out.Audit, e.Audit...)
+		out.Read = append(out.Read, e.Read...)
 		if len(e.Cleared)+len(e.Alarms) > 0 { // what is cleared after it was raised does not stand
 			out.Alarms = slices.DeleteFunc(out.Alarms, func(a Alarm) bool { return slices.Contains(e.Cleared, a.AlarmKey) })
 			out.Cleared = append(out.Cleared, e.Cleared...)

@@ -47,6 +47,7 @@ func (n *Need) add(other Need) {
 	n.Resources, n.Mentioned = append(n.Resources, other.Resources...), append(n.Mentioned, other.Mentioned...)
 	n.Members, n.MembersOf = append(n.Members, other.Members...), append(n.MembersOf, other.MembersOf...)
 	n.NewestOf = append(n.NewestOf, other.NewestOf...)
+	n.Readings = append(n.Readings, other.Readings...)
 	n.Cutoffs, n.SessionsOf = n.Cutoffs || other.Cutoffs, n.SessionsOf || other.SessionsOf
 }
 
@@ -112,7 +113,10 @@ func (in input) decide(f *Facts) (Effects, Outcome) {
 		return in.repeated(f, prior)
 	}
 	d := newDecision(f, in)
-	d.decided.Digest = digest(in.event.Signals)
+	d.decided.Digest = in.event.digest()
+	if d.event.State == EventReading {
+		d.owesRead()
+	}
 	counting := slices.ContainsFunc(in.event.Signals, func(s Signal) bool { return s.Counting })
 	before := 0
 	if counting {
@@ -131,7 +135,7 @@ func (in input) decide(f *Facts) (Effects, Outcome) {
 // a person must hear of it: a sender that numbers badly, or somebody who forges.
 func (in input) repeated(f *Facts, prior Event) (Effects, Outcome) {
 	d := newDecision(f, in)
-	if prior.Decided.Digest != "" && prior.Decided.Digest != digest(in.event.Signals) {
+	if prior.Decided.Digest != "" && prior.Decided.Digest != in.event.digest() {
 		d.raise(AlarmSameID, in.source.Name+" used the id of an earlier event for a different one; only the first counts")
 	}
 	out := prior.answered()
@@ -139,9 +143,10 @@ func (in input) repeated(f *Facts, prior Event) (Effects, Outcome) {
 	return d.e, out
 }
 
-// digest tells apart what signals mean, in however many ways they may be written.
-func digest(signals []Signal) string {
-	said, _ := json.Marshal(signals) // plain values always encode
+// digest tells apart what events mean, in however many ways they may be written.
+func (e *Event) digest() string {
+	said, _ := json.Marshal(e.Signals) // plain values always encode
+	said = append(said, e.Read...)
 	sum := sha256.Sum256(said)
 	return hex.EncodeToString(sum[:8])
 }

@@ -142,6 +142,8 @@ const (
 	EventUnknown   EventState = "unknown"   // a type that nobody has taught us
 	EventMalformed EventState = "malformed" // could not be read; kept with its body
 	EventHeld      EventState = "held"      // waits for a person
+	EventReading   EventState = "reading"   // waits until its sender's API was read
+	EventParked    EventState = "parked"    // its sender's API could not be read; waits for a person
 )
 
 // Event is one verified item of a message from a source. It may carry no signal: it is recorded all the same.
@@ -158,6 +160,7 @@ type Event struct {
 	Note       string // why it was ignored, held or could not be read; which key verified it
 	Body       json.RawMessage
 	Signals    []Signal `json:"-"`
+	Read       string   `json:"-"` // of one that is [EventReading]: what is to be read
 	Decided    Decided  // what was decided and the instants it was decided with
 }
 

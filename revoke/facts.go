@@ -19,6 +19,7 @@ type Facts struct {
 	Events    map[EventKey]Event
 	Resources map[ID]Resource
 	Members   map[MemberKey]Member
+	Readings  map[ID]Reading // by event, with the lease that is out now
 
 	holdings map[Identifier][]Holding // oldest first
 	held     map[ID][]Identifier
@@ -44,7 +45,7 @@ func NewFacts() *Facts {
 	return &Facts{
 		Users: map[ID]User{}, Cutoffs: map[Scope]Cutoff{}, Newest: map[ID]Newest{},
 		NewestOf: map[Scope]Instant{}, Sessions: map[ID]Session{}, Devices: map[DeviceIdentifier][]ID{},
-		Events: map[EventKey]Event{}, Resources: map[ID]Resource{}, Members: map[MemberKey]Member{},
+		Events: map[EventKey]Event{}, Resources: map[ID]Resource{}, Members: map[MemberKey]Member{}, Readings: map[ID]Reading{},
 		holdings: map[Identifier][]Holding{}, held: map[ID][]Identifier{}, joins: map[ID][]Join{}, blocks: map[ID][]Block{},
 		plans: map[ID][]Plan{}, byClient: map[clientKey]ID{}, byToken: map[knownKey]ID{}, deviceNames: map[ID][]DeviceIdentifier{},
 	}

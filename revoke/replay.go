@@ -17,15 +17,18 @@ func (s *Service) Event(ctx context.Context, org string, id ID) (Event, error) {
 	return events[0], nil
 }
 
-// Replay decides an event that nothing followed from once more, with signals that were read from its kept body anew: after a
+// Replay decides an event that nothing followed from once more, as it was read from its kept body anew: after a
 // mapping, a rule or an identifier was put right. The event keeps its place and its times, and has a new state. One that was
-// decided is answered as it was then. A dry run says what would follow.
-func (s *Service) Replay(ctx context.Context, actor Actor, src Source, prior Event, signals []Signal, dry bool) (Outcome, error) {
+// decided is answered as it was then. One that names what must be read waits for that anew. A dry run says what would follow.
+func (s *Service) Replay(ctx context.Context, actor Actor, src Source, prior Event, again Event, dry bool) (Outcome, error) {
 	if prior.State == EventDecided {
 		return prior.answered(), nil
 	}
 	ev := prior
-	ev.State, ev.Note, ev.Signals, ev.SenderID = "", "", signals, ""
+	ev.State, ev.Note, ev.Signals, ev.SenderID = "", "", again.Signals, ""
+	if ev.Read = again.Read; ev.Read != "" {
+		ev.State = EventReading
+	}
 	in := input{source: src, actor: actor, request: RequestIDFrom(ctx), event: ev, targets: *s.targets.Load()}
 	if dry {
 		return s.Preview(ctx, actor, src, ev)
@@ -40,10 +43,12 @@ func (s *Service) Replay(ctx context.Context, actor Actor, src Source, prior Eve
 			out = now.answered()
 			return Effects{}, nil
 		}
-		d := newDecision(f, in)
-		d.event.ID, d.event.ReceivedAt, d.event.SenderID = prior.ID, prior.ReceivedAt, prior.SenderID
-		d.decided.Digest = digest(signals)
-		for _, sig := range signals {
+		d := in.again(f, prior)
+		d.decided.Digest = in.event.digest()
+		if ev.Read != "" {
+			d.owesRead()
+		}
+		for _, sig := range again.Signals {
 			d.signal(sig)
 		}
 		d.audit("replay", map[string]any{"event": prior.ID, "was": prior.State}, nil)

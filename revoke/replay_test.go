@@ -38,7 +38,7 @@ func TestReplay(t *testing.T) {
 		signals := []revoke.Signal{{Kind: revoke.Terminated, Subject: revoke.Subject{{Namespace: "okta", Value: "00u1"}}}}
 		replay := func(ev revoke.Event, dry bool) revoke.Outcome {
 			t.Helper()
-			out, err := o.s.Replay(o.ctx, someone, hrSource, ev, signals, dry)
+			out, err := o.s.Replay(o.ctx, someone, hrSource, ev, revoke.Event{Signals: signals}, dry)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +86,7 @@ func TestReplayThatChangesNothing(t *testing.T) {
 	prior := o.held("hr-1")
 	signals := []revoke.Signal{{Kind: revoke.Terminated, Subject: by("sally@example.edu")}}
 	for range 2 {
-		out, err := o.s.Replay(o.ctx, someone, hrSource, prior, signals, false)
+		out, err := o.s.Replay(o.ctx, someone, hrSource, prior, revoke.Event{Signals: signals}, false)
 		if err != nil || out.State != revoke.EventHeld || out.Duplicate {
 			t.Fatalf("replay = %+v, %v; want it held", out, err)
 		}

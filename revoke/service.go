@@ -38,6 +38,7 @@ type Service struct {
 	reload   chan struct{} // asks Run to read the view again
 	owed     chan struct{} // told after every commit that made deliveries
 	alarms   chan struct{} // told after every commit that raised one
+	unread   chan struct{} // told after every commit of what waits to be read
 }
 
 // New checks cfg and returns a Service that knows nothing yet: until [Service.Load] has read the view, every question
@@ -52,7 +53,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		store: cfg.Store, observer: cfg.Observer, log: cfg.Log,
 		known: newKnown(), names: newNames(), reload: make(chan struct{}, 1), owed: make(chan struct{}, 1),
-		alarms: make(chan struct{}, 1),
+		alarms: make(chan struct{}, 1), unread: make(chan struct{}, 1),
 	}
 	s.uses.waiting = map[ID]Use{}
 	s.SetTargets(cfg.Targets)
@@ -136,12 +137,20 @@ func (s *Service) decide(ctx context.Context, need Need, decision Decision) erro
 	s.apply(done.Changes(at))
 	s.Raised(done.Alarms)
 	if len(done.Deliveries) > 0 {
-		select {
-		case s.owed <- struct{}{}:
-		default:
-		}
+		ring(s.owed)
+	}
+	if len(done.Readings) > 0 {
+		ring(s.unread)
 	}
 	return nil
+}
+
+// ring wakes whoever waits at the bell, now or when it looks next.
+func ring(bell chan<- struct{}) {
+	select {
+	case bell <- struct{}{}:
+	default:
+	}
 }
 
 // apply lets every view know what was committed: the one that answers, and the one that is being read and may have passed

@@ -21,6 +21,7 @@ type Need struct {
 	Cutoffs     bool           // also the cutoffs on these users, these devices and these sessions' ids, and on everyone, kinds and apps
 	SessionsOf  bool           // also every session of these users that has not ended or expired
 	NewestOf    []Scope        // also the newest session in these scopes of many people (everyone, kind, app, device)
+	Readings    []ID           // events that wait to be read, locked, with the lease that is out now
 }
 
 // ResourceName is by what a resource of an authority is looked up when one is created or renamed. Either may be empty.
@@ -276,6 +277,8 @@ type Store interface {
 	Roster
 	Notes
 	Queue
+	Reads
+	Errands
 	// Clock is the one clock: the database's on PostgreSQL, the process's with a stored mark on SQLite.
 	Clock() Clock
 	Close() error

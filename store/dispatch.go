@@ -116,6 +116,16 @@ func (s *Store) freeLeases(ctx context.Context) error {
 		n, err := w.exec(ctx, s.db.text("UPDATE deliveries SET state = CASE WHEN halt = 'drop' THEN 'dropped' ELSE 'due' END, "+
 			"halt = CASE WHEN halt = 'drop' THEN '' ELSE halt END, lease = '"+zeroID+"', lease_until = 0, ready_at = due_at "+
 			"WHERE (state = 'claimed' OR state = 'due' AND halt = '') AND state = 'claimed'"))
+		for _, text := range []string{
+			"UPDATE readings SET state = 'due', lease = '" + zeroID + "', lease_until = 0, ready_at = due_at WHERE state = 'claimed'",
+			"UPDATE errands SET lease_until = 0 WHERE lease_until <> 0",
+		} {
+			if err == nil {
+				var more int64
+				more, err = w.exec(ctx, s.db.text(text))
+				n += more
+			}
+		}
 		return n > 0, err
 	})
 	if err != nil {
@@ -145,16 +155,13 @@ func (s *Store) Settle(ctx context.Context, owed revoke.Owed, settlement revoke.
 		o.doneAt = max(a.At, 1)
 	case revoke.DeliveryParked, revoke.DeliveryClaimed, revoke.DeliveryDropped:
 	}
-	var b batch
-	b.add(clearedTable, records(settlement.Cleared, func(key revoke.AlarmKey) record { return clearedRecord(key, a.At) }))
-	b.add(alarmsTable, records(revoke.Merge(revoke.Effects{Alarms: settlement.Alarms}).Alarms, alarmRecord))
 	err := s.settle(ctx, durable, func(ctx context.Context, w *writer) (bool, error) {
 		n, err := s.db.settle(ctx, w, owed, o)
 		if err == nil && n != len(owed.Items) {
 			err = revoke.ErrLeaseLost
 		}
-		if err == nil && len(b) > 0 {
-			err = s.db.write(ctx, w, b)
+		if err == nil {
+			err = s.ring(ctx, w, a.At, settlement.Alarms, settlement.Cleared)
 		}
 		return true, err
 	})

@@ -24,6 +24,10 @@ func (s *Store) Events(ctx context.Context, q revoke.EventQuery) ([]revoke.Event
 	case revoke.EventHeld, revoke.EventUnknown, revoke.EventMalformed:
 		// Written out, so that the index on the few of them serves it.
 		c.text += " AND state IN ('held', 'unknown', 'malformed') AND state = '" + string(q.State) + "'"
+	case revoke.EventReading:
+		c.text += " AND state = 'reading' AND id IN (SELECT event_id FROM readings WHERE org = $1 AND state IN ('due', 'claimed'))"
+	case revoke.EventParked:
+		c.text += " AND state = 'parked' AND id IN (SELECT event_id FROM readings WHERE org = $1 AND state = 'parked')"
 	case revoke.EventDecided, revoke.EventIgnored:
 		c.and("state = ", string(q.State))
 	default:

@@ -41,7 +41,7 @@ func records[T any](from []T, record1 func(T) record) []record {
 func assemble(group []made) (batch, error) {
 	all := make([]revoke.Effects, len(group))
 	orgOf := map[revoke.ID]string{} // plans, blocks, joins and ends carry no org of their own: it is that of the decision
-	var changes, audit, cleared []record
+	var changes, audit, cleared, read []record
 	for i := range group {
 		e := &group[i].effects
 		all[i] = *e
@@ -50,6 +50,9 @@ func assemble(group []made) (batch, error) {
 		}
 		for _, key := range e.Cleared {
 			cleared = append(cleared, clearedRecord(key, group[i].at))
+		}
+		for _, event := range e.Read {
+			read = append(read, readRecord(group[i].org, event))
 		}
 		for _, b := range e.Blocks {
 			orgOf[b.User] = group[i].org
@@ -86,6 +89,9 @@ func assemble(group []made) (batch, error) {
 	b.add(leftTable, records(e.Left, leftRecord))
 	b.add(plansTable, records(e.Plans, func(p revoke.Plan) record { return planRecord(orgOf[p.User], p) }))
 	b.add(alarmsTable, records(e.Alarms, alarmRecord))
+	b.add(readingsTable, records(e.Readings, readingRecord))
+	b.add(readTable, read)
+	b.add(notesTable, records(e.Notes, noteRecord))
 	b.add(changesTable, changes)
 	b.add(auditTable, audit)
 	return b, nil

@@ -8,7 +8,7 @@ import (
 var doors = []string{"api", "verify"}
 
 var states = []revoke.EventState{
-	revoke.EventDecided, revoke.EventIgnored, revoke.EventUnknown, revoke.EventMalformed, revoke.EventHeld,
+	revoke.EventDecided, revoke.EventIgnored, revoke.EventUnknown, revoke.EventMalformed, revoke.EventHeld, revoke.EventReading, revoke.EventParked,
 }
 
 // outcomes are how a call of a target ends: its evidence, or why there is none.

@@ -38,6 +38,9 @@ type tables struct {
 	resources   map[revoke.ID]revoke.Resource
 	members     map[revoke.MemberKey]revoke.Member
 	plans       map[revoke.PlanKey]revoke.Plan
+	readings    map[revoke.ID]revoke.Reading
+	notes       map[noteKey]revoke.SourceNote
+	errands     map[revoke.ErrandKey]revoke.Errand
 	alarms      []revoke.Alarm
 	uses        map[useKey]revoke.Instant
 	keys        map[keyName]revoke.Key
@@ -62,6 +65,7 @@ func NewMemory() *Memory {
 		revocations: map[revoke.ID]revoke.Revocation{}, deliveries: map[deliveryKey]revoke.Delivery{},
 		resources: map[revoke.ID]revoke.Resource{}, members: map[revoke.MemberKey]revoke.Member{}, plans: map[revoke.PlanKey]revoke.Plan{},
 		uses: map[useKey]revoke.Instant{}, keys: map[keyName]revoke.Key{}, paused: map[string]revoke.Instant{},
+		readings: map[revoke.ID]revoke.Reading{}, notes: map[noteKey]revoke.SourceNote{}, errands: map[revoke.ErrandKey]revoke.Errand{},
 	}}
 }
 

@@ -41,6 +41,11 @@ func (t *tables) gather(need revoke.Need, now revoke.Instant) *revoke.Facts {
 			f.Resources[r.ID] = copyResource(r)
 		}
 	}
+	for _, event := range need.Readings {
+		if r, ok := t.readings[event]; ok {
+			f.Readings[event] = r
+		}
+	}
 	for key, member := range t.members {
 		if slices.Contains(need.Members, key) || key.Org == need.Org && slices.Contains(need.MembersOf, key.Group) {
 			f.Members[key] = member

@@ -149,6 +149,7 @@ func (t *tables) append(e *revoke.Effects, at revoke.Instant) {
 		t.plans[p.PlanKey] = p
 	}
 	t.ring(e.Cleared, e.Alarms, at)
+	t.writeReads(e)
 	for _, r := range e.Revocations {
 		t.revocations[r.ID] = r
 	}
@@ -177,7 +178,7 @@ func (t *tables) append(e *revoke.Effects, at revoke.Instant) {
 
 // copyEvent copies what a database keeps of an event: the body, what was decided, and not the signals.
 func copyEvent(ev revoke.Event) revoke.Event {
-	ev.Signals, ev.Body = nil, slices.Clone(ev.Body)
+	ev.Signals, ev.Read, ev.Body = nil, "", slices.Clone(ev.Body)
 	ev.Decided.Revocations = slices.Clone(ev.Decided.Revocations)
 	ev.Decided.Changes = slices.Clone(ev.Decided.Changes)
 	ev.Decided.Conflicts = slices.Clone(ev.Decided.Conflicts)
