@@ -179,10 +179,14 @@ func (h *handler) page(ctx context.Context, x *exchange, q revoke.ResourceQuery)
 
 // showAll renders resources of one type, as much of them as was asked for.
 func (h *handler) showAll(ctx context.Context, x *exchange, found []revoke.Resource) ([]any, error) {
-	var members map[revoke.ID][]any
-	if len(found) > 0 && found[0].Type == revoke.TypeGroup && x.shows.includes("members") {
+	related, by := "groups", h.groupsOf
+	if len(found) > 0 && found[0].Type == revoke.TypeGroup {
+		related, by = "members", h.membersOf
+	}
+	var lists map[revoke.ID][]any
+	if len(found) > 0 && x.shows.includes(related) {
 		var err error
-		if members, err = h.membersOf(ctx, x.source, found); err != nil {
+		if lists, err = by(ctx, x.source, found); err != nil {
 			return nil, err
 		}
 	}
@@ -192,8 +196,8 @@ func (h *handler) showAll(ctx context.Context, x *exchange, found []revoke.Resou
 		if err != nil {
 			return nil, err
 		}
-		if list := members[each.ID]; len(list) > 0 {
-			doc["members"] = list
+		if list := lists[each.ID]; len(list) > 0 {
+			doc[related] = list
 		}
 		x.shows.cut(doc)
 		out = append(out, doc)
@@ -208,6 +212,9 @@ func list(resources []any, total, startIndex int) []byte {
 		"itemsPerPage": len(resources), "Resources": resources,
 	})
 }
+
+// maxShown bounds the names that each resource of a page is held against; an address has no room for more.
+const maxShown = 1000
 
 // search answers a SearchRequest (RFC 7644 section 3.4.3), which says in a body what a GET says in its query.
 func (h *handler) search(r *http.Request, x *exchange, kind string) (answer, error) {
@@ -229,6 +236,8 @@ func (h *handler) search(r *http.Request, x *exchange, kind string) (answer, err
 			query.Set(fold(m.name), textOf(v))
 		}
 	}
-	x.shows = projectionOf(query)
+	if x.shows = projectionOf(query); len(x.shows.only)+len(x.shows.without) > maxShown {
+		return answer{}, badRequest(tooMany, "attributes and excludedAttributes name more than 1000 attributes. Name fewer.")
+	}
 	return h.list(r, x, kind, wantedIn(query))
 }
