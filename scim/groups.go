@@ -21,6 +21,7 @@ const (
 type groupDraft struct {
 	displayName *string
 	externalID  *string // empty: taken away
+	filters     int     // bytes of filters in paths so far
 	members     revoke.MemberChange
 }
 

@@ -113,6 +113,9 @@ func (in *groupDraft) atMembers(op, rest string) error {
 	}
 	end := strings.LastIndexByte(rest, ']')
 	wrong := badRequest(invalidFilter, `Members are removed by members[value eq "id"], several joined by or.`)
+	if in.filters += len(rest); in.filters > maxFilters {
+		return badRequest(invalidFilter, "All filters in paths together are longer than 64 KiB. Send the operations in several requests.")
+	}
 	if end < 0 || len(rest) > maxFilter {
 		return wrong
 	}
