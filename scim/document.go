@@ -36,7 +36,7 @@ func decode(body []byte) (any, error) {
 		d.refuse("There are bytes behind the JSON object. Send one JSON object and nothing else.")
 	}
 	if !utf8.Valid(body) {
-		d.refuse("The body is not UTF-8 (RFC 7644 section 3.1).")
+		d.refuse("The body is not UTF-8. Send it so (RFC 7644 section 3.1).")
 	}
 	return value, d.refusal
 }
@@ -63,7 +63,7 @@ func (d *decoder) value(depth int) (any, error) {
 	case !ok:
 		return token, nil
 	case depth == maxDepth:
-		d.refuse("The body is nested too deeply.")
+		d.refuse("The body is nested too deeply. Leave out what holds so many lists in lists.")
 		return nil, d.skip()
 	case delim == '[':
 		list := []any{}
@@ -91,7 +91,7 @@ func (d *decoder) object(depth int) (any, error) {
 		}
 		name, _ := token.(string)
 		if seen[fold(name)] {
-			d.refuse("The member " + quote(name) + " stands twice in one object.")
+			d.refuse("The member " + quote(name) + " stands twice in one object. Send it once.")
 		}
 		seen[fold(name)] = true
 		v, err := d.value(depth + 1)

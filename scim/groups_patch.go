@@ -112,7 +112,7 @@ func (in *groupDraft) atMembers(op, rest string) error {
 		return nil
 	}
 	end := strings.LastIndexByte(rest, ']')
-	wrong := badRequest(invalidFilter, `Members are removed by members[value eq "id"], several joined by or.`)
+	wrong := badRequest(invalidFilter, `The filter names no members by their values. Write members[value eq "id"], several joined by or.`)
 	if in.filters += len(rest); in.filters > maxFilters {
 		return badRequest(invalidFilter, "All filters in paths together are longer than 64 KiB. Send the operations in several requests.")
 	}
