@@ -38,7 +38,7 @@ var (
 	errScope           = &problem{status: 403, word: "scope", title: "Not within this token's scope", detail: "Use a token whose scopes allow this; an operator finds them in the configuration under tokens."}
 	errNoPath          = &problem{status: 404, word: "not-found", title: "No such path", detail: "Look the path up in the documentation of this version."}
 	errNotFound        = &problem{status: 404, word: "not-found", title: "Not found", detail: "There is no such thing, or it is not for this token to see."}
-	errBadPath         = &problem{status: 400, word: "invalid", title: "Unreadable path", detail: "Write every % in the path and the query as %25."}
+	errBadPath         = &problem{status: 400, word: "invalid", title: "Unreadable path", detail: "The path or the query holds a % that escapes nothing. Write it as %25."}
 	errFraming         = &problem{status: 400, word: "invalid", title: "Unclear where the body ends", detail: "Send one Content-Length, or Transfer-Encoding: chunked, and no folded header."}
 	errUnreadable      = &problem{status: 400, word: "invalid", title: "Unreadable request", detail: "Send a well-formed HTTP/1.1 request."}
 	errHeadTooLarge    = &problem{status: 431, word: "too-large", title: "Headers too large", detail: "Keep request line and headers below 64 KiB."}
@@ -181,10 +181,14 @@ func encode(body any) []byte {
 
 // scimError is p as RFC 7644 section 3.12 has it.
 func scimError(p *problem) any {
-	return map[string]any{
+	out := map[string]any{
 		"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:Error"},
 		"status":  strconv.Itoa(p.status), "detail": sentence(p),
 	}
+	if p.status == 400 {
+		out["scimType"] = "invalidSyntax"
+	}
+	return out
 }
 
 // oauthError is p as RFC 6749 section 5.2 and RFC 6750 section 3.1 have it.
