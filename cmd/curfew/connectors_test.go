@@ -31,6 +31,7 @@ type turn struct {
 	Status  int               `json:"status"`
 	Keep    bool              `json:"keep"`   // the answer's id is {id} from here on
 	KeepAs  string            `json:"keepAs"` // or {this}
+	Note    map[string]string `json:"note"`   // members of the answer that are kept, by the name to keep them under
 	Header  map[string]string `json:"header"` // that the answer must have
 	Answer  map[string]any    `json:"answer"` // members that the answer must have; others are its own affair
 	Absent  []string          `json:"absent"` // members that it must not have
@@ -157,6 +158,9 @@ func (s turn) exchange(at *school, what string) {
 		at.known["id"] = got.id()
 	case s.KeepAs != "":
 		at.known[s.KeepAs] = got.id()
+	}
+	for name, member := range s.Note {
+		at.known[name], _ = got.json[member].(string)
 	}
 	for name, want := range s.Header {
 		if value := got.header.Get(name); value != filled(want, at.known) {
