@@ -1,6 +1,9 @@
 package revoke
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Source is a configured sender of news, as far as the rules care.
 type Source struct {
@@ -13,6 +16,7 @@ type Source struct {
 	Admin     bool   // an operator with scope admin: its blocks are the admin's, its lifts are over every authority
 	Devices   bool   // an MDM or admin: a lost device ends everybody's sessions on it
 	Rules     map[SignalKind]Rule
+	Zone      *time.Location // where a day that it names ends; nil is UTC
 }
 
 // scimNamespace is where the ids of the source's SCIM resources stand.

@@ -16,7 +16,7 @@ type Config struct {
 	PublicURL      baseURL                    `yaml:"public_url" example:"https://curfew.example.edu" help:"how others reach the server"`
 	Database       databaseURL                `yaml:"database" example:"sqlite:curfew.db or postgres://curfew@db.example.edu/curfew" help:"where everything is kept"`
 	Freshness      time.Duration              `yaml:"freshness" example:"1s" help:"how old a replica's knowledge may be before it refuses to answer" planned:"several replicas"`
-	TimeZone       zone                       `yaml:"time_zone" example:"Europe/London" help:"where a day ends" planned:"plans and schedules"`
+	TimeZone       zone                       `yaml:"time_zone" example:"Europe/London" help:"where a day ends"`
 	Tokens         []tokenSettings            `yaml:"tokens" reread:"true" example:"[{name: portal, scopes: [sessions], app: portal, secret: \"${PORTAL_TOKEN}\"}]" help:"bearer tokens of those who call Curfew"`
 	Sources        map[string]*sourceSettings `yaml:"sources" reread:"true" example:"{okta: {type: okta, secrets: [\"${OKTA_HOOK_SECRET}\"]}}" help:"senders of webhooks, by name: /hooks/NAME"`
 	Targets        map[string]*targetSettings `yaml:"targets" reread:"true" example:"{portal: {type: webhook, url: https://portal.example.edu/logout, secret: \"${PORTAL_HOOK}\"}}" help:"systems in which Curfew revokes, by name"`

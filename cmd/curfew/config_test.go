@@ -299,7 +299,7 @@ func TestRulesOfASource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	src := loaded.Sources["okta"].source("okta")
+	src := loaded.Sources["okta"].source("okta", loaded.TimeZone)
 	if got, want := src.Rule(revoke.Locked), (revoke.Rule{Cut: revoke.AtReceipt, Block: revoke.SetBlock, Class: revoke.ClassLocked}); got != want {
 		t.Errorf("locked: got %+v, want %+v", got, want)
 	}

@@ -51,7 +51,7 @@ type custom interface {
 }
 
 // worded settings are mappings that may also be one word.
-type worded interface{ setWord(word string) error }
+type worded interface{ SetWord(word string) error }
 
 func mayBeWord(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[worded]())
@@ -72,7 +72,7 @@ func (d *decoder) value(key string, n *node, v reflect.Value, example string) {
 		if !ok {
 			return
 		}
-		if err := w.setWord(text); err != nil {
+		if err := w.SetWord(text); err != nil {
 			d.problem(n.at, key, err.Error(), example)
 			return
 		}

@@ -25,7 +25,7 @@ func (t trial) Read(source string, header http.Header, body []byte) ([]revoke.Ev
 func (l *Loaded) inspected() []api.Sender {
 	var out []api.Sender
 	for name, s := range l.Sources {
-		out = append(out, api.Sender{Source: s.source(name), Built: s.own != nil})
+		out = append(out, api.Sender{Source: s.source(name, l.TimeZone), Built: s.own != nil})
 	}
 	return out
 }

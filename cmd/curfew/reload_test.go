@@ -42,7 +42,7 @@ func edit(t *testing.T, file string, changes ...string) {
 // hangup asks the server to read its settings again, waits for the outcome and returns what the log said on the way.
 func (r *running) hangup(t *testing.T) string {
 	t.Helper()
-	const outcome = "settings were read again"
+	const outcome = "the settings were read again" // the alarm is the last that is said of it
 	before := r.log.String()
 	if err := r.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)

@@ -254,8 +254,8 @@ func (l *Loaded) wasSet(name string) bool {
 	return false
 }
 
-// setWord lets the brake be switched off by one word.
-func (b *brakeSettings) setWord(word string) error {
+// SetWord lets the brake be switched off by one word.
+func (b *brakeSettings) SetWord(word string) error {
 	if word != "off" {
 		return errors.New("must be a mapping or the word off")
 	}

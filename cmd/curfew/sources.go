@@ -192,7 +192,7 @@ func (l *Loaded) settleSources(d *decoder) {
 			continue
 		}
 		if t, _ := webhooks.Lookup(s.Type); !d.troubled(key) {
-			_, err := t.Make(s.source(name), s.own, calling(&revoke.ProcessClock{}))
+			_, err := t.Make(s.source(name, l.TimeZone), s.own, calling(&revoke.ProcessClock{}))
 			l.invalid(d, key, err)
 		}
 	}
@@ -205,10 +205,10 @@ func calling(clock revoke.Clock) webhooks.Deps {
 }
 
 // source is what the core needs to know of a configured sender.
-func (s *sourceSettings) source(name string) revoke.Source {
+func (s *sourceSettings) source(name string, days zone) revoke.Source {
 	t, _ := webhooks.Lookup(s.Type)
 	out := revoke.Source{
-		Name: name, Org: string(s.Org), Type: s.Type, Authority: string(s.Authority), IDs: string(s.IDs), Learns: t.Learns,
+		Name: name, Org: string(s.Org), Type: s.Type, Authority: string(s.Authority), IDs: string(s.IDs), Learns: t.Learns, Zone: days.Location,
 	}
 	if s.Learn != nil {
 		out.Learns = *s.Learn

@@ -246,7 +246,7 @@ func (g *givenName) UnmarshalText(text []byte) error {
 // patterns are one pattern of file names, or a list.
 type patterns []string
 
-func (p *patterns) setWord(word string) error {
+func (p *patterns) SetWord(word string) error {
 	if word == "" {
 		return errors.New("is empty")
 	}

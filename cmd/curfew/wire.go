@@ -223,7 +223,7 @@ func (l *Loaded) senders() map[string]webhooks.Source {
 	out := map[string]webhooks.Source{}
 	for name, s := range l.Sources {
 		out[name] = webhooks.Source{
-			Source: s.source(name), Settings: s.own, MaxBody: int64(s.MaxBody), InsecureTransportOnly: s.InsecureTransportOnly,
+			Source: s.source(name, l.TimeZone), Settings: s.own, MaxBody: int64(s.MaxBody), InsecureTransportOnly: s.InsecureTransportOnly,
 		}
 	}
 	return out
