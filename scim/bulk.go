@@ -229,7 +229,7 @@ func (b *bulkRun) endpoint(op *bulkOperation) (endpoint, error) {
 		return endpoint{}, badRequest(invalidSyntax, "method is "+quote(op.method)+". It is POST, PUT, PATCH or DELETE.")
 	}
 	e, err := route("/v2" + b.target(op))
-	if err != nil || e.kind == endpointBulk || e.kind == endpointUserSearch || e.kind == endpointGroupSearch {
+	if err != nil || e.kind == endpointBulk || e.kind == endpointUserSearch || e.kind == endpointGroupSearch || e.kind == endpointRootSearch {
 		return e, badRequest(invalidPath, "path is "+quote(op.path)+". It is one such as /Users or /Users/{id}.")
 	}
 	return e, nil

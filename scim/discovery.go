@@ -140,7 +140,7 @@ func (d discovery) answer(e endpoint, query url.Values) (answer, error) {
 		if doc, found := d.schemas[fold(e.id)]; found {
 			return ok(encode(doc))
 		}
-	case endpointUsers, endpointUser, endpointGroups, endpointGroup, endpointUserSearch, endpointGroupSearch, endpointBulk:
+	case endpointUsers, endpointUser, endpointGroups, endpointGroup, endpointUserSearch, endpointGroupSearch, endpointRoot, endpointRootSearch, endpointBulk:
 	}
 	return answer{}, nowhere()
 }

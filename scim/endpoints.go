@@ -16,6 +16,8 @@ const (
 	endpointGroup
 	endpointUserSearch
 	endpointGroupSearch
+	endpointRoot
+	endpointRootSearch
 	endpointBulk
 	endpointServiceProviderConfig
 	endpointResourceTypes
@@ -64,16 +66,13 @@ func route(path string) (endpoint, error) {
 	}
 	parts = parts[1:]
 	if len(parts) == 0 {
-		return endpoint{}, notImplemented("A query at the root")
+		return endpoint{kind: endpointRoot, allow: readOnly}, nil
 	}
 	name, id := fold(parts[0]), ""
 	if len(parts) > 1 {
 		id = parts[1]
 	}
-	switch name {
-	case ".search":
-		return endpoint{}, notImplemented("A query at the root")
-	case "me":
+	if name == "me" {
 		return endpoint{}, notImplemented("/Me")
 	}
 	if len(parts) > 2 {
@@ -84,6 +83,8 @@ func route(path string) (endpoint, error) {
 		return endpoint{kind: endpointUserSearch, allow: postOnly}, nil
 	case name == "groups" && fold(id) == ".search":
 		return endpoint{kind: endpointGroupSearch, allow: postOnly}, nil
+	case name == ".search" && id == "":
+		return endpoint{kind: endpointRootSearch, allow: postOnly}, nil
 	case name == "bulk" && id == "":
 		return endpoint{kind: endpointBulk, allow: postOnly}, nil
 	case name == "groups" && id == "":

@@ -21,6 +21,19 @@ const (
 // compile makes a filter (RFC 7644 section 3.4.2.2) into what stores answer. A name that nobody knows is refused in words: to take
 // it for one without a value would answer wrongly.
 func (a *attributes) compile(text string) (revoke.Filter, error) {
+	c := compiler{names: a}
+	return c.compile(text)
+}
+
+// compileAmong compiles a filter that is put to several types of resource: what this one does not have has no value (RFC 7644 section
+// 3.4.2.1). The names of that are returned, for a name that no type has is to be refused.
+func (a *attributes) compileAmong(text string) (f revoke.Filter, without []string, err error) {
+	c := compiler{names: a, among: true}
+	f, err = c.compile(text)
+	return f, c.without, err
+}
+
+func (c *compiler) compile(text string) (revoke.Filter, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return revoke.Filter{}, nil
@@ -33,7 +46,6 @@ func (a *attributes) compile(text string) (revoke.Filter, error) {
 	if err != nil {
 		return revoke.Filter{}, badRequest(invalidFilter, "The filter cannot be read. Write for example userName eq \"sally@example.edu\".")
 	}
-	c := compiler{names: a}
 	return c.expression(expression, nil)
 }
 
@@ -48,15 +60,32 @@ func parseFilter(text string) (e filter.Expression, err error) {
 }
 
 type compiler struct {
-	names *attributes
-	terms int
+	names   *attributes
+	terms   int
+	among   bool     // other types of resource are asked too
+	without []string // what this one does not have
+}
+
+// unknown is a term about what the resource does not have.
+func (c *compiler) unknown(what string) (revoke.Filter, error) {
+	if !c.among {
+		return revoke.Filter{}, unknownInFilter(what)
+	}
+	c.without = append(c.without, what)
+	return revoke.Filter{Op: revoke.FilterOr}, nil // of no terms: met by nothing
+}
+
+// unvalued is a comparison with what the resource does not have: it is met where no value is the answer.
+func (c *compiler) unvalued(e *filter.AttributeExpression) (revoke.Filter, error) {
+	f, err := c.unknown(e.AttributePath.String())
+	if operator := operatorOf(e); operator == "ne" && e.CompareValue != nil || operator == "eq" && e.CompareValue == nil {
+		f.Op = revoke.FilterAnd // of no terms: met by everything
+	}
+	return f, err
 }
 
 // expression compiles one; within brackets of is the attribute whose elements it is about.
 func (c *compiler) expression(e filter.Expression, of *place) (revoke.Filter, error) {
-	if c.terms++; c.terms > maxTerms {
-		return revoke.Filter{}, badRequest(tooMany, "The filter has more than 20 terms. Ask in several requests.")
-	}
 	switch e := e.(type) {
 	case *filter.LogicalExpression:
 		op := revoke.FilterAnd
@@ -69,7 +98,10 @@ func (c *compiler) expression(e filter.Expression, of *place) (revoke.Filter, er
 		return revoke.Filter{Op: revoke.FilterNot, Terms: []revoke.Filter{term}}, err
 	case *filter.ValuePath:
 		return c.brackets(e, of)
-	case *filter.AttributeExpression:
+	case *filter.AttributeExpression: // what joins terms is none
+		if c.terms++; c.terms > maxTerms {
+			return revoke.Filter{}, badRequest(tooMany, "The filter has more than 20 terms.")
+		}
 		if of != nil {
 			return c.inElement(e, of)
 		}
@@ -89,9 +121,13 @@ func (c *compiler) both(op revoke.FilterOp, e *filter.LogicalExpression, of *pla
 }
 
 func (c *compiler) brackets(e *filter.ValuePath, of *place) (revoke.Filter, error) {
-	p := c.names.point(c.uri(e.AttributePath.URI()), e.AttributePath.AttributeName, "", "")
+	uri, err := c.uri(e.AttributePath.URI())
+	if err != nil {
+		return revoke.Filter{}, err
+	}
+	p := c.names.point(uri, e.AttributePath.AttributeName, "", "")
 	if of != nil || p.meaning != someAttribute || !p.attribute.MultiValued() || !p.attribute.complex() {
-		return revoke.Filter{}, unknownInFilter(e.AttributePath.String() + "[…]")
+		return c.unknown(e.AttributePath.String() + "[…]")
 	}
 	term, err := c.expression(e.ValueFilter, &p)
 	return revoke.Filter{Op: revoke.FilterAny, Attribute: p.canonical(), Terms: []revoke.Filter{term}}, err
@@ -109,7 +145,11 @@ func (c *compiler) inElement(e *filter.AttributeExpression, of *place) (revoke.F
 // compare compares an attribute. A complex one stands for its value, where it has one (RFC 7643 section 2.4).
 func (c *compiler) compare(e *filter.AttributeExpression) (revoke.Filter, error) {
 	path := e.AttributePath
-	p := c.names.point(c.uri(path.URI()), path.AttributeName, "", path.SubAttributeName())
+	uri, err := c.uri(path.URI())
+	if err != nil {
+		return revoke.Filter{}, err
+	}
+	p := c.names.point(uri, path.AttributeName, "", path.SubAttributeName())
 	switch {
 	case p.meaning == somePassword:
 		return revoke.Filter{}, badRequest(invalidFilter, "Nobody can filter by password, since none is kept. Name another attribute.")
@@ -117,8 +157,10 @@ func (c *compiler) compare(e *filter.AttributeExpression) (revoke.Filter, error)
 		return comparison("id", compared{exact: true}, e)
 	case p.meaning == serverOwned && fold(path.AttributeName) == "meta":
 		return ofMeta(fold(path.SubAttributeName()), e)
+	case p.meaning == serverOwned && fold(path.AttributeName) == "groups":
+		return revoke.Filter{}, badRequest(invalidFilter, "Nobody can filter users by their groups. Ask for the group: /Groups?filter=members eq \"the user's id\".")
 	case p.meaning != someAttribute:
-		return revoke.Filter{}, unknownInFilter(path.String())
+		return c.unvalued(e)
 	}
 	if !p.attribute.complex() {
 		return comparison(p.canonical(), kindOf(p.attribute.CoreAttribute), e)
@@ -246,12 +288,13 @@ func unknownInFilter(what string) error {
 }
 
 // uri is the schema's own spelling of a URI in a filter.
-func (c *compiler) uri(sent string) string {
-	if sent == "" {
-		return ""
+func (c *compiler) uri(sent string) (string, error) {
+	switch p := c.names.find(sent); {
+	case sent == "":
+		return "", nil
+	case p.meaning == wholeSchema:
+		return p.uri, nil
+	default:
+		return "", badRequest(invalidFilter, "Nobody can filter by "+quote(sent)+": attributes of custom extensions are kept and shown, but not searched.")
 	}
-	if p := c.names.find(sent); p.meaning == wholeSchema {
-		return p.uri
-	}
-	return sent
 }

@@ -219,6 +219,10 @@ func (h *handler) serve(r *http.Request, x *exchange) (answer, error) {
 		return h.search(r, x, revoke.TypeUser)
 	case endpointGroupSearch:
 		return h.search(r, x, revoke.TypeGroup)
+	case endpointRoot:
+		return h.everything(r, x, wantedIn(x.query))
+	case endpointRootSearch:
+		return h.search(r, x, "")
 	case endpointBulk:
 		return h.bulk(r, x) //nolint:contextcheck // the context travels in the request
 	case endpointGroups, endpointGroup:

@@ -133,7 +133,7 @@ func (h *handler) list(r *http.Request, x *exchange, kind string, w wanted) (ans
 // byCursor answers with a page and where the next begins (RFC 9865 section 2).
 func (h *handler) byCursor(ctx context.Context, x *exchange, q revoke.ResourceQuery, w wanted) (answer, error) {
 	if q.Limit == 0 {
-		return answer{}, badRequest("invalidCount", "count is 0 or less, and so would lead nowhere. Ask for 1 to 1000.")
+		return answer{}, noCount()
 	}
 	bound := x.source.Org + "\x00" + x.source.Authority + "\x00" + q.Type + "\x00" + w.filter + "\x00" + w.sortBy + "\x00" + w.sortOrder
 	now := h.clock.Now()
@@ -166,6 +166,10 @@ func (h *handler) byCursor(ctx context.Context, x *exchange, q revoke.ResourceQu
 	shown, err := h.showAll(ctx, x, found)
 	doc["Resources"] = shown
 	return answer{status: http.StatusOK, body: encode(doc)}, err
+}
+
+func noCount() refusal {
+	return badRequest("invalidCount", "count is 0 or less, and so would lead nowhere. Ask for 1 to 1000.")
 }
 
 func (h *handler) page(ctx context.Context, x *exchange, q revoke.ResourceQuery) ([]any, int, error) {
@@ -216,7 +220,7 @@ func list(resources []any, total, startIndex int) []byte {
 // maxShown bounds the names that each resource of a page is held against; an address has no room for more.
 const maxShown = 1000
 
-// search answers a SearchRequest (RFC 7644 section 3.4.3), which says in a body what a GET says in its query.
+// search answers a SearchRequest (RFC 7644 section 3.4.3), which says in a body what a GET says in its query. No kind is all of them.
 func (h *handler) search(r *http.Request, x *exchange, kind string) (answer, error) {
 	o, ok := x.body.(object)
 	if !ok {
@@ -238,6 +242,9 @@ func (h *handler) search(r *http.Request, x *exchange, kind string) (answer, err
 	}
 	if x.shows = projectionOf(query); len(x.shows.only)+len(x.shows.without) > maxShown {
 		return answer{}, badRequest(tooMany, "attributes and excludedAttributes name more than 1000 attributes. Name fewer.")
+	}
+	if kind == "" {
+		return h.everything(r, x, wantedIn(query))
 	}
 	return h.list(r, x, kind, wantedIn(query))
 }

@@ -27,7 +27,7 @@ type normaliser struct {
 	filters int    // bytes of filters in paths so far
 	// values in custom extensions so far
 	extended int
-	out     normalised
+	out      normalised
 }
 
 // user reads the body of a POST or PUT.
