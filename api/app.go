@@ -42,7 +42,7 @@ type Service interface {
 	Members(user revoke.ID) ([]revoke.ID, error)
 	Clear(ctx context.Context, actor revoke.Actor, key revoke.AlarmKey) error
 	Event(ctx context.Context, org string, id revoke.ID) (revoke.Event, error)
-	Replay(ctx context.Context, actor revoke.Actor, src revoke.Source, prior revoke.Event, signals []revoke.Signal, dry bool) (revoke.Outcome, error)
+	Replay(ctx context.Context, actor revoke.Actor, src revoke.Source, prior revoke.Event, again revoke.Event, dry bool) (revoke.Outcome, error)
 	Retire(ctx context.Context, actor revoke.Actor, org, authority, to, reason string) (int, error)
 	Ready() error
 }
