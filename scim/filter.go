@@ -100,7 +100,7 @@ func (c *compiler) expression(e filter.Expression, of *place) (revoke.Filter, er
 		return c.brackets(e, of)
 	case *filter.AttributeExpression: // what joins terms is none
 		if c.terms++; c.terms > maxTerms {
-			return revoke.Filter{}, badRequest(tooMany, "The filter has more than 20 terms.")
+			return revoke.Filter{}, badRequest(tooMany, "The filter has more than 20 terms. Ask in several requests.")
 		}
 		if of != nil {
 			return c.inElement(e, of)
