@@ -19,13 +19,15 @@ const (
 	AlarmSettings    AlarmKind = "configuration"      // the configuration was read again, taken or not
 	AlarmUnknownType AlarmKind = "unknown-type"       // a source sends what nobody has taught us
 	AlarmUpkeep      AlarmKind = "upkeep"             // what is to be done for a source again and again fails
+	AlarmSilent      AlarmKind = "silent-source"      // a source says nothing for longer than usual
+	AlarmLate        AlarmKind = "late-source"        // what a source sends comes late
 )
 
 // AlarmKinds lists every kind of alarm.
 func AlarmKinds() []AlarmKind {
 	return []AlarmKind{
 		AlarmParked, AlarmCredential, AlarmHeld, AlarmShared, AlarmUnmatched, AlarmUnreadable, AlarmSameID, AlarmBreakGlass,
-		AlarmClock, AlarmSettings, AlarmUnknownType, AlarmUpkeep,
+		AlarmClock, AlarmSettings, AlarmUnknownType, AlarmUpkeep, AlarmSilent, AlarmLate,
 	}
 }
 

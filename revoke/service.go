@@ -35,6 +35,7 @@ type Service struct {
 	known    *known
 	names    *names
 	uses     uses
+	ears     ears
 	reload   chan struct{} // asks Run to read the view again
 	owed     chan struct{} // told after every commit that made deliveries
 	alarms   chan struct{} // told after every commit that raised one
@@ -215,26 +216,31 @@ func (s *Service) Load(ctx context.Context) error {
 
 const (
 	reloadEvery = 200 * time.Millisecond // between tries to read a view in doubt
+	watchEvery  = time.Minute            // between looks at how sources speak
 	keepEnds    = 2 * time.Minute        // longer than any cached session and any commit under way
 )
 
 // Run keeps the view: it reads it again when it is in doubt, drops what is no longer needed, and does what has to happen by
 // itself. It returns when ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	tidy, second := time.NewTicker(useBatch), time.NewTicker(time.Second)
+	tidy, watch, second := time.NewTicker(useBatch), time.NewTicker(watchEvery), time.NewTicker(time.Second)
 	defer tidy.Stop()
+	defer watch.Stop()
 	defer second.Stop()
-	var watch wallWatch
+	var wall wallWatch
+	s.watch(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), useBatch)
 			defer cancel()
-			return s.WriteUses(last)
+			return errors.Join(s.WriteUses(last), s.WriteHearings(last))
 		case <-tidy.C:
 			s.tidy(ctx)
+		case <-watch.C:
+			s.watch(ctx)
 		case <-second.C:
-			if jump := watch.jump(read()); jump.Abs() > Ahead {
+			if jump := wall.jump(read()); jump.Abs() > Ahead {
 				s.clockJumped(ctx, jump)
 			}
 			if err := s.EndDue(ctx); err != nil && !errors.Is(err, ErrNotFresh) && ctx.Err() == nil {
@@ -253,8 +259,12 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// keepKeys is for how long the answer to a request with an Idempotency-Key is kept.
-const keepKeys = 24 * time.Hour
+const (
+	// keepKeys is for how long the answer to a request with an Idempotency-Key is kept.
+	keepKeys = 24 * time.Hour
+	// keepHearings is for how long it is kept when sources were heard: longer than one may be silent and be usual again at once.
+	keepHearings = 90 * 24 * time.Hour
+)
 
 // tidy writes and drops what is not needed at once.
 func (s *Service) tidy(ctx context.Context) {
@@ -264,6 +274,12 @@ func (s *Service) tidy(ctx context.Context) {
 	}
 	if err := s.WriteUses(ctx); err != nil && ctx.Err() == nil {
 		s.log.Warn("last uses are not written yet", "err", err)
+	}
+	if err := s.WriteHearings(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("when sources were heard is not written yet", "err", err)
+	}
+	if _, err := s.store.DropHearings(ctx, now.Add(-keepHearings)); err != nil && ctx.Err() == nil {
+		s.log.Warn("when sources were heard long ago is not dropped yet", "err", err)
 	}
 	if _, err := s.store.DropKeys(ctx, now.Add(-keepKeys)); err != nil && ctx.Err() == nil {
 		s.log.Warn("old idempotency keys are not dropped yet", "err", err)

@@ -246,6 +246,24 @@ type Notes interface {
 	Paused(ctx context.Context) (map[string]Instant, error)
 }
 
+// Ears is what is kept of when sources were heard, and of what they went through.
+type Ears interface {
+	// Hear joins in which minutes sources were heard with what is kept. It may be lost with the last half minute.
+	Hear(ctx context.Context, hearings []Hearing) error
+	// Hearings returns what is kept of each of these sources, in their order: the hours of [HearingWeeks] and one more before its
+	// last one, and how late its last [EventsTimed] events came, of those that state a time.
+	Hearings(ctx context.Context, org string, sources []string) ([]Heard, error)
+	// DropHearings forgets hours that began before an instant, but for each source's last, at most a few thousand at a time, and
+	// says how many.
+	DropHearings(ctx context.Context, before Instant) (int, error)
+	// BeginSpell writes that a spell began, and raises alarms with it, unless one of its kind stands or ended then or later. It
+	// reports whether it did: of all who say so at once, one does.
+	BeginSpell(ctx context.Context, spell Spell, alarms []Alarm) (bool, error)
+	// EndSpell writes that a spell ended, and clears alarms with it, unless none stands or it began later. It reports whether it
+	// did.
+	EndSpell(ctx context.Context, spell Spell, cleared []AlarmKey) (bool, error)
+}
+
 // Queue is what the dispatcher needs of a store: rows are the queue.
 type Queue interface {
 	// Claim leases everything that is owed to up to n people at a target and due by now, single people first. Never are two
@@ -276,6 +294,7 @@ type Store interface {
 	Ledger
 	Roster
 	Notes
+	Ears
 	Queue
 	Reads
 	Errands

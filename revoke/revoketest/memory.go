@@ -45,6 +45,8 @@ type tables struct {
 	uses        map[useKey]revoke.Instant
 	keys        map[keyName]revoke.Key
 	paused      map[string]revoke.Instant
+	hearings    map[hourKey]revoke.Hearing
+	spells      map[spellKey]revoke.Spell
 	changes     []revoke.Change
 	audit       []revoke.AuditEntry
 }
@@ -66,6 +68,7 @@ func NewMemory() *Memory {
 		resources: map[revoke.ID]revoke.Resource{}, members: map[revoke.MemberKey]revoke.Member{}, plans: map[revoke.PlanKey]revoke.Plan{},
 		uses: map[useKey]revoke.Instant{}, keys: map[keyName]revoke.Key{}, paused: map[string]revoke.Instant{},
 		readings: map[revoke.ID]revoke.Reading{}, notes: map[noteKey]revoke.SourceNote{}, errands: map[revoke.ErrandKey]revoke.Errand{},
+		hearings: map[hourKey]revoke.Hearing{}, spells: map[spellKey]revoke.Spell{},
 	}}
 }
 
