@@ -1,5 +1,20 @@
 package main
 
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
 // scimCase is what no conversation can say.
 type scimCase struct {
 	name   string
@@ -8,5 +23,472 @@ type scimCase struct {
 }
 
 func scimCases() []scimCase {
-	return []scimCase{}
+	return []scimCase{
+		{"flood", []string{"item 8", "item 2"}, flood},
+		{"quick answers", []string{"item 9"}, quickAnswers},
+		{"filters without end", []string{"item 7"}, filtersWithoutEnd},
+		{"large bodies", []string{"item 4", "item 48"}, largeBodies},
+		{"other doors", []string{"item 3"}, otherDoors},
+		{"audit", []string{"item 35", "item 26"}, auditOfSCIM},
+		{"order", []string{"item 31", "item 30"}, inTheirOrder},
+		{"block by an operator", []string{"item 30"}, operatorsBlock},
+		{"suspended at Okta", []string{"item 41a", "okta: suspends without SCIM"}, suspendedAtOkta},
+		{"hook beside SCIM", []string{"item 41a", "item 31"}, hookBesideSCIM},
+		{"at once", []string{"item 40"}, atOnce},
+		{"many operations", []string{"item 38"}, manyOperations},
+		{"truth of discovery", []string{"item 44"}, truthOfDiscovery},
+	}
+}
+
+// provedElsewhere are tests of the whole server that prove rules of SCIM beside what they are for.
+func provedElsewhere() []struct {
+	test   any // the function, so that one that is gone does not compile
+	name   string
+	proves []string
+} {
+	return []struct {
+		test   any
+		name   string
+		proves []string
+	}{
+		{program.story, "TestProgram/story", []string{"item 28"}},
+		{program.crash, "TestProgram/crash", []string{"item 28"}},
+		{TestPublicClients, "TestPublicClients", []string{"item 50"}},
+	}
+}
+
+const sallyUser = `{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "sally@example.edu", "externalId": "00u1", "active": true,
+	"emails": [{"value": "sally@example.edu", "type": "work", "primary": true}]}`
+
+// operations is a PATCH.
+func operations(each ...string) string {
+	return `{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [` + strings.Join(each, ", ") + `]}`
+}
+
+func setActiveTo(active string) string {
+	return operations(`{"op": "replace", "path": "active", "value": ` + active + `}`)
+}
+
+// flood: a source that asks far more than its share is told to wait, but what deactivates somebody is not. Requests go out on a
+// few connections without waiting for answers, since no client of ours would be fast enough otherwise.
+func flood(s *school) {
+	s.do("POST", scimUsers, sallyUser).must(s.t, 201)
+	first := s.do("GET", scimUsers, nil).must(s.t, 200)
+	sally := first.json["Resources"].([]any)[0].(map[string]any)["id"].(string)
+	phone := s.login(byDirectory, "sally@example.edu")
+	for range 50 { // two seconds' worth of what Entra asks for, at once
+		s.do("GET", scimUsers+"/"+sally, nil).must(s.t, 200)
+	}
+	stop, waits := make(chan struct{}), make(chan struct{}, 1)
+	var floods sync.WaitGroup
+	for range 2 {
+		floods.Go(func() { s.pour(stop, waits) })
+	}
+	select {
+	case <-waits:
+	case <-time.After(30 * time.Second):
+		s.t.Error("nobody was told to wait")
+	}
+	s.throttled("GET", scimUsers, "")
+	s.throttled("PATCH", scimUsers+"/"+sally, operations(`{"op": "replace", "path": "title", "value": "Dr"}`))
+	s.do("PATCH", scimUsers+"/"+sally, setActiveTo("false")).must(s.t, 200)
+	s.mustBe(phone, false, "a deactivation in a flood")
+	s.as(bySibling, "GET", scimUsers+"/"+sally, "").must(s.t, 200)
+	s.do("POST", scimBulk, `{"Operations": [{"method": "DELETE", "path": "/Users/`+sally+`"}]}`).must(s.t, 200)
+	s.do("DELETE", scimUsers+"/"+sally, nil).must(s.t, 404)
+	close(stop)
+	floods.Wait()
+}
+
+// throttled sends one request until it meets the flood, and looks at the answer.
+func (s *school) throttled(method, target, body string) {
+	s.t.Helper()
+	for range 1000 {
+		if got := s.do(method, target, body); got.status == http.StatusTooManyRequests {
+			if got.header.Get("Retry-After") == "" {
+				s.t.Errorf("%s %s: 429 without Retry-After", method, target)
+			}
+			return
+		}
+	}
+	s.t.Errorf("%s %s is never told to wait", method, target)
+}
+
+// pour asks again and again until it is stopped, and tells when it is told to wait.
+func (s *school) pour(stop <-chan struct{}, waits chan<- struct{}) {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.r.base, "http://"))
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	const atOnce = 200
+	request := strings.Repeat("HEAD /scim/v2/ServiceProviderConfig HTTP/1.1\r\nHost: x\r\nAuthorization: "+s.credential(byDirectory)+"\r\n\r\n", atOnce)
+	answers := bufio.NewReaderSize(conn, 1<<16)
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		if _, err := conn.Write([]byte(request)); err != nil {
+			s.t.Error(err)
+			return
+		}
+		for range atOnce {
+			resp, err := http.ReadResponse(answers, &http.Request{Method: http.MethodHead})
+			if err != nil {
+				s.t.Error(err)
+				return
+			}
+			if resp.StatusCode == http.StatusTooManyRequests {
+				select {
+				case waits <- struct{}{}:
+				default:
+				}
+			}
+		}
+	}
+}
+
+// quickAnswers: Okta closes the socket after a minute, and an import pages through everybody.
+func quickAnswers(s *school) {
+	const people = 500
+	var made []string
+	for i := range people {
+		made = append(made, fmt.Sprintf(`{"method": "POST", "path": "/Users", "bulkId": "%d", "data": {"userName": "u%d@example.edu", "active": true, "emails": [{"value": "u%d@example.edu"}]}}`, i, i, i))
+	}
+	took := func(what string, most time.Duration, do func()) {
+		best := most
+		for range 3 { // the machine may be busy with something else
+			began := time.Now()
+			do()
+			best = min(best, time.Since(began))
+		}
+		if best >= most {
+			s.t.Errorf("%s took %v or more, three times", what, most)
+		}
+	}
+	began := time.Now()
+	s.do("POST", scimBulk, `{"Operations": [`+strings.Join(made, ", ")+`]}`).must(s.t, 200)
+	if all := time.Since(began); all > time.Minute {
+		s.t.Errorf("a Bulk request of %d took %v", people, all)
+	}
+	for _, query := range []string{"?startIndex=1&count=100", "?startIndex=401&count=100", "?count=500", "?filter=" + url.QueryEscape(`userName co "9@"`), "?sortBy=userName&startIndex=250&count=100"} {
+		took("GET "+query, 600*time.Millisecond, func() { s.do("GET", scimUsers+query, nil).must(s.t, 200) })
+	}
+}
+
+// filtersWithoutEnd are refused before anybody reads them.
+func filtersWithoutEnd(s *school) {
+	s.do("POST", scimUsers, sallyUser).must(s.t, 201)
+	for name, filter := range map[string]string{
+		"long":      `userName eq "` + strings.Repeat("x", 3000) + `"`,
+		"deep":      strings.Repeat("(", 60) + `userName eq "a"` + strings.Repeat(")", 60),
+		"nots":      strings.Repeat("not (", 60) + `userName eq "a"` + strings.Repeat(")", 60),
+		"terms":     `userName eq "a"` + strings.Repeat(` or userName eq "a"`, 30),
+		"brackets":  strings.Repeat("emails[", 60) + "value pr" + strings.Repeat("]", 60),
+		"unfinshed": strings.Repeat("(", 60),
+	} {
+		for _, kind := range []string{scimUsers, scimGroups} {
+			for _, got := range []said{s.do("GET", kind+"?filter="+url.QueryEscape(filter), nil), s.do("POST", kind+"/.search", map[string]any{"filter": filter})} {
+				if got.status != 400 || got.json["scimType"] != "invalidFilter" && got.json["scimType"] != "tooMany" {
+					s.t.Errorf("%s of %s: %d %s", name, kind, got.status, got.body)
+				}
+			}
+		}
+	}
+	s.do("GET", scimUsers+"?filter="+url.QueryEscape(`userName eq "a"`+strings.Repeat(` or userName eq "sally@example.edu"`, 19)), nil).must(s.t, 200)
+}
+
+// largeBodies are refused whole, and nobody leaves by half of one.
+func largeBodies(s *school) {
+	sally := s.do("POST", scimUsers, sallyUser).must(s.t, 201).id()
+	phone := s.login(byDirectory, "sally@example.edu")
+	large := strings.Repeat("x", 1<<20)
+	s.do("PUT", scimUsers+"/"+sally, `{"userName": "sally@example.edu", "active": false, "title": "`+large+`"}`).must(s.t, 413)
+	s.do("POST", scimUsers, `{"userName": "`+large+`"}`).must(s.t, 413)
+	s.do("POST", scimBulk, `{"Operations": [{"method": "DELETE", "path": "/Users/`+sally+`", "data": "`+large+`"}]}`).must(s.t, 413)
+	deletions := slices.Repeat([]string{`{"method": "DELETE", "path": "/Users/` + sally + `"}`}, 1001)
+	s.do("POST", scimBulk, `{"Operations": [`+strings.Join(deletions, ",")+`]}`).must(s.t, 413)
+	s.do("PATCH", scimUsers+"/"+sally, operations(slices.Repeat([]string{`{"op": "replace", "path": "title", "value": "x"}`}, 1001)...)).must(s.t, 400)
+	s.mustBe(phone, true, "bodies that were too large to be read")
+	s.do("PUT", scimUsers+"/"+sally, `{"userName": "sally@example.edu", "active": true, "title": "`+large[:100_000]+`"}`).must(s.t, 200)
+}
+
+// otherDoors do not open to a SCIM token.
+func otherDoors(s *school) {
+	phone := s.login(byDirectory, "sally@example.edu")
+	_, token, _ := strings.Cut(phone, " ")
+	for _, each := range [][3]string{
+		{"GET", "/v1/users", ""}, {"GET", "/v1/sessions?email=sally@example.edu", ""}, {"GET", "/v1/nosuch", ""}, {"DELETE", "/v1/sessions/" + token, ""},
+		{"POST", "/v1/revocations", `{"scope": "everyone", "reason": "x"}`}, {"POST", "/v1/sessions", `{}`}, {"POST", "/oauth2/introspect", "token=" + token}, {"POST", "/oauth2/revoke", "token=" + token},
+	} {
+		if got := s.send(byDirectory, each[0], each[1], each[2], "Content-Type", "application/json"); got.status != http.StatusForbidden {
+			s.t.Errorf("%s %s with a SCIM token: %d %s, want 403", each[0], each[1], got.status, got.body)
+		}
+	}
+	s.mustBe(phone, true, "requests at other doors")
+	if got := s.r.get("/verify", s.credential(byDirectory)); got.status != http.StatusUnauthorized {
+		s.t.Errorf("/verify of a SCIM token: %d, want 401", got.status)
+	}
+}
+
+// auditOfSCIM: what was done, by whom, in which request, to which attributes; never what a secret was.
+func auditOfSCIM(s *school) {
+	const secret = "correct-horse-battery"
+	created := s.do("POST", scimUsers, strings.Replace(sallyUser, `"active": true`, `"active": true, "password": "`+secret+`"`, 1)).must(s.t, 201)
+	at := scimUsers + "/" + created.id()
+	s.login(byDirectory, "sally@example.edu")
+	changed := s.do("PATCH", at, operations(`{"op": "replace", "value": {"title": "Dr", "password": "`+secret+`"}}`)).must(s.t, 200)
+	left := s.do("PATCH", at, setActiveTo(`"False"`)).must(s.t, 200)
+	s.do("PATCH", at, setActiveTo("true")).must(s.t, 200)
+	refused := s.do("PATCH", at, operations(`{"op": "replace", "path": "active", "value": false}`, `{"op": "add", "path": "nosuch", "value": "`+secret+`"}`)).must(s.t, 400)
+	gone := s.do("DELETE", at, nil).must(s.t, 204)
+	all := s.audited("")
+	for what, each := range map[string]struct {
+		request said
+		names   []string
+	}{
+		"creation": {created, []string{"userName", "externalId", "emails"}}, "change": {changed, []string{"title"}}, "deactivation": {left, []string{"active", "deactivated"}},
+		"refused deactivation": {refused, []string{"deactivated"}}, "deletion": {gone, []string{"deleted"}},
+	} {
+		id := each.request.header.Get("X-Request-Id")
+		var entries strings.Builder
+		for _, entry := range all {
+			if strings.Contains(entry, id) {
+				entries.WriteString(entry)
+			}
+		}
+		for _, want := range append(each.names, s.name+".directory") {
+			if !strings.Contains(entries.String(), want) {
+				s.t.Errorf("the audit log of the %s, request %s, does not name %s: %s", what, id, want, entries.String())
+			}
+		}
+	}
+	events := s.send(byOps, "GET", "/v1/events?limit=100", "")
+	if !strings.Contains(string(events.body), "the request was refused") || !strings.Contains(string(events.body), "nosuch") {
+		s.t.Errorf("the events do not say what was refused: %s", events.body)
+	}
+	if strings.Contains(strings.Join(all, "")+s.r.log.String()+string(events.body), secret) {
+		s.t.Error("a password is in the audit log, among the events, or in the log")
+	}
+}
+
+// inTheirOrder: each request takes effect after the one before it, however little time passes.
+func inTheirOrder(s *school) {
+	at := scimUsers + "/" + s.do("POST", scimUsers, sallyUser).must(s.t, 201).id()
+	for range 15 {
+		phone := s.login(byDirectory, "sally@example.edu")
+		s.do("PATCH", at, setActiveTo("false")).must(s.t, 200)
+		if !s.blocked("sally@example.edu") || s.live(phone) {
+			s.t.Fatal("a deactivation did nothing")
+		}
+		s.do("PATCH", at, setActiveTo("true")).must(s.t, 200)
+		if s.blocked("sally@example.edu") || s.live(phone) {
+			s.t.Fatal("a reactivation did nothing, or too much")
+		}
+	}
+}
+
+// operatorsBlock is not lifted by a directory.
+func operatorsBlock(s *school) {
+	at := scimUsers + "/" + s.do("POST", scimUsers, sallyUser).must(s.t, 201).id()
+	phone := s.login(byDirectory, "sally@example.edu")
+	ended := s.send(byOps, "POST", "/v1/revocations", `{"scope": "user", "subject": {"format": "email", "email": "sally@example.edu"}, "block": true, "reason": "stolen"}`, "Content-Type", "application/json")
+	if ended.status != http.StatusCreated {
+		s.t.Fatalf("an operator's block: %d %s", ended.status, ended.body)
+	}
+	s.mustBe(phone, false, "an operator's block")
+	for _, body := range []string{setActiveTo("true"), setActiveTo("false"), setActiveTo(`"True"`)} {
+		s.do("PATCH", at, body).must(s.t, 200)
+		if !s.blocked("sally@example.edu") {
+			s.t.Errorf("a directory lifted an operator's block by %s", body)
+		}
+	}
+	s.do("DELETE", at, nil).must(s.t, 204)
+	s.do("POST", scimUsers, sallyUser).must(s.t, 201)
+	if !s.blocked("sally@example.edu") {
+		s.t.Error("a directory lifted an operator's block by deleting and creating again")
+	}
+}
+
+// hook sends one event as the school's Okta does.
+func (s *school) hook(event, id string, at time.Time) {
+	s.t.Helper()
+	when := at.UTC().Format(time.RFC3339Nano)
+	got := s.send(byNobody, "POST", "/hooks/"+s.name+".hook", fmt.Sprintf(`{"eventType": "com.okta.event_hook", "eventTypeVersion": "1.0",
+		"cloudEventsVersion": "0.1", "contentType": "application/json", "eventId": "delivery-%s", "eventTime": %q, "source": "https://acme.example/api/v1/eventHooks/who1",
+		"data": {"events": [{"uuid": %q, "published": %q, "eventType": %q, "version": "0", "severity": "INFO", "outcome": {"result": "SUCCESS"},
+		"actor": {"id": "00uADMIN", "type": "User", "alternateId": "admin@acme.example"},
+		"target": [{"id": "00u1", "type": "User", "alternateId": "sally@example.edu", "displayName": "Sally Ride"}]}]}}`, id, when, id, when, event),
+		"Authorization", schoolSecret(s.name, "hook"), "Content-Type", "application/json")
+	if got.status/100 != 2 {
+		s.t.Fatalf("hook %s: %d %s", event, got.status, got.body)
+	}
+}
+
+// suspendedAtOkta: no SCIM request will ever say so.
+func suspendedAtOkta(s *school) {
+	phone := s.login(byDirectory, "sally@example.edu")
+	s.hook("user.lifecycle.suspend", "e-1", time.Now())
+	s.mustBe(phone, false, "a suspension at Okta")
+	if !s.blocked("sally@example.edu") {
+		s.t.Error("who is suspended at Okta can sign in")
+	}
+	s.hook("user.lifecycle.unsuspend", "e-2", time.Now().Add(time.Millisecond))
+	s.mustBe(phone, false, "the end of the suspension")
+	tablet := s.login(byDirectory, "sally@example.edu")
+	s.hook("user.account.reset_password", "e-3", time.Now().Add(2*time.Millisecond))
+	s.mustBe(tablet, false, "a password reset at Okta")
+	s.mustBe(s.login(byDirectory, "sally@example.edu"), true, "the reset")
+}
+
+// hookBesideSCIM: both speak for one Okta. What is older lifts nothing that is newer.
+func hookBesideSCIM(s *school) {
+	at := scimUsers + "/" + s.do("POST", scimUsers, sallyUser).must(s.t, 201).id()
+	before := time.Now().Add(-time.Minute)
+	phone := s.login(byDirectory, "sally@example.edu")
+	s.do("PATCH", at, setActiveTo("false")).must(s.t, 200)
+	s.mustBe(phone, false, "a deactivation")
+	s.hook("user.lifecycle.unsuspend", "e-1", before)
+	if !s.blocked("sally@example.edu") {
+		s.t.Error("an older event of the hook lifted a newer block")
+	}
+	s.do("PATCH", at, setActiveTo("true")).must(s.t, 200)
+	tablet := s.login(byDirectory, "sally@example.edu")
+	s.hook("user.lifecycle.suspend", "e-2", time.Now().Add(time.Second))
+	s.mustBe(tablet, false, "a suspension at Okta")
+	s.do("PUT", at, sallyUser).must(s.t, 200) // which says active true, as it did before
+	if !s.blocked("sally@example.edu") {
+		s.t.Error("active true over active true lifted a suspension")
+	}
+}
+
+// atOnce: many requests change one resource, and none of them is lost.
+func atOnce(s *school) {
+	const n, addresses = 100, 15
+	var made, members []string
+	for i := range n {
+		made = append(made, fmt.Sprintf(`{"method": "POST", "path": "/Users", "bulkId": "%d", "data": {"userName": "u%d@example.edu"}}`, i, i))
+	}
+	s.do("POST", scimBulk, `{"Operations": [`+strings.Join(made, ", ")+`]}`).must(s.t, 200)
+	for _, each := range s.do("GET", scimUsers+"?count=100", nil).must(s.t, 200).json["Resources"].([]any) {
+		members = append(members, each.(map[string]any)["id"].(string))
+	}
+	group := scimGroups + "/" + s.do("POST", scimGroups, `{"displayName": "Year 9"}`).must(s.t, 201).id()
+	user := scimUsers + "/" + members[0]
+	var all sync.WaitGroup
+	for i, id := range members {
+		all.Go(func() {
+			if got := s.do("PATCH", group, operations(`{"op": "add", "path": "members", "value": [{"value": "`+id+`"}]}`)); got.status != http.StatusNoContent {
+				s.t.Errorf("one of many: %d %s", got.status, got.body)
+			}
+		})
+		all.Go(func() {
+			add := fmt.Sprintf(`{"op": "add", "path": "roles", "value": [{"value": "%d"}]}`, i)
+			if i < addresses {
+				add = fmt.Sprintf(`{"op": "add", "path": "emails", "value": [{"value": "m%d@example.edu"}]}`, i)
+			}
+			if got := s.do("PATCH", user, operations(add)); got.status != http.StatusOK {
+				s.t.Errorf("one of many: %d %s", got.status, got.body)
+			}
+		})
+	}
+	all.Wait()
+	shown := s.do("GET", group, nil).must(s.t, 200)
+	var got []string
+	list, _ := shown.json["members"].([]any)
+	for _, each := range list {
+		got = append(got, each.(map[string]any)["value"].(string))
+	}
+	slices.Sort(got)
+	slices.Sort(members)
+	if diff := cmp.Diff(members, got); diff != "" {
+		s.t.Errorf("members after %d at once (-want +got):\n%s", n, diff)
+	}
+	after := s.do("GET", user, nil).must(s.t, 200).json
+	emails, _ := after["emails"].([]any)
+	roles, _ := after["roles"].([]any)
+	if len(emails) != addresses || len(roles) != n-addresses {
+		s.t.Errorf("%d e-mail addresses and %d roles after %d and %d were added at once", len(emails), len(roles), addresses, n-addresses)
+	}
+	if want := fmt.Sprintf(`W/"%d"`, n+1); shown.header.Get("ETag") != want {
+		s.t.Errorf("the group's version is %s, want %s", shown.header.Get("ETag"), want)
+	}
+}
+
+// manyOperations in one request, as the IPSIE profile asks: fifty and more.
+func manyOperations(s *school) {
+	const n = 60
+	var made, adds, keep []string
+	for i := range n {
+		made = append(made, fmt.Sprintf(`{"method": "POST", "path": "/Users", "bulkId": "%d", "data": {"userName": "u%d@example.edu"}}`, i, i))
+	}
+	s.do("POST", scimBulk, `{"Operations": [`+strings.Join(made, ", ")+`]}`).must(s.t, 200)
+	for i, each := range s.do("GET", scimUsers+"?count=100", nil).must(s.t, 200).json["Resources"].([]any) {
+		id := each.(map[string]any)["id"].(string)
+		adds = append(adds, `{"op": "Add", "path": "members", "value": [{"value": "`+id+`"}]}`)
+		if i%2 == 1 {
+			adds = append(adds, `{"op": "Remove", "path": "members[value eq \"`+id+`\"]"}`)
+		} else {
+			keep = append(keep, id)
+		}
+	}
+	group := scimGroups + "/" + s.do("POST", scimGroups, `{"displayName": "Year 9"}`).must(s.t, 201).id()
+	s.do("PATCH", group, operations(append(adds, `{"op": "replace", "path": "displayName", "value": "Year 10"}`)...)).must(s.t, 204)
+	shown := s.do("GET", group, nil).must(s.t, 200)
+	var got []string
+	for _, each := range shown.json["members"].([]any) {
+		got = append(got, each.(map[string]any)["value"].(string))
+	}
+	slices.Sort(got)
+	slices.Sort(keep)
+	if diff := cmp.Diff(keep, got); diff != "" || shown.json["displayName"] != "Year 10" {
+		s.t.Errorf("after %d operations, %v (-want +got):\n%s", len(adds)+1, shown.json["displayName"], diff)
+	}
+}
+
+// truthOfDiscovery: nothing is null or empty, names are written as Entra asks, and every attribute of a user is in its schema.
+func truthOfDiscovery(s *school) {
+	for _, path := range []string{"ServiceProviderConfig", "ResourceTypes", "ResourceTypes/User", "ResourceTypes/Group", "Schemas"} {
+		got := s.do("GET", "/scim/v2/"+path, nil).must(s.t, 200)
+		sound(s.t, path, got.json)
+		list, isList := got.json["Resources"].([]any)
+		if isList && got.json["totalResults"] != float64(len(list)) {
+			s.t.Errorf("%s: totalResults %v of %d", path, got.json["totalResults"], len(list))
+		}
+		for _, each := range append(list, got.json) {
+			one := each.(map[string]any)
+			meta, _ := one["meta"].(map[string]any)
+			if location, _ := meta["location"].(string); !isList && location == "" || isList && one["id"] != nil && location == "" {
+				s.t.Errorf("%s: %v has no location", path, one["id"])
+			} else if location != "" {
+				s.do("GET", strings.TrimPrefix(location, "https://curfew.example.edu"), nil).must(s.t, 200)
+			}
+		}
+	}
+}
+
+func sound(t *testing.T, where string, v any) {
+	t.Helper()
+	switch v := v.(type) {
+	case nil:
+		t.Errorf("%s is null", where)
+	case string:
+		if v == "" {
+			t.Errorf("%s is empty", where)
+		}
+	case map[string]any:
+		for name, each := range v {
+			if first := name[:1]; first != strings.ToLower(first) && name != "Resources" {
+				t.Errorf("%s.%s begins with a capital letter", where, name)
+			}
+			sound(t, where+"."+name, each)
+		}
+	case []any:
+		for _, each := range v {
+			sound(t, where+"[]", each)
+		}
+	}
 }
