@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -20,23 +22,25 @@ type scimCase struct {
 	name   string
 	proves []string // which of scimRules
 	run    func(*school)
+	last   bool // it would disturb the others
 }
 
 func scimCases() []scimCase {
 	return []scimCase{
-		{"flood", []string{"item 8", "item 2"}, flood},
-		{"quick answers", []string{"item 9"}, quickAnswers},
-		{"filters without end", []string{"item 7"}, filtersWithoutEnd},
-		{"large bodies", []string{"item 4", "item 48"}, largeBodies},
-		{"other doors", []string{"item 3"}, otherDoors},
-		{"audit", []string{"item 35", "item 26"}, auditOfSCIM},
-		{"order", []string{"item 31", "item 30"}, inTheirOrder},
-		{"block by an operator", []string{"item 30"}, operatorsBlock},
-		{"suspended at Okta", []string{"item 41a", "okta: suspends without SCIM"}, suspendedAtOkta},
-		{"hook beside SCIM", []string{"item 41a", "item 31"}, hookBesideSCIM},
-		{"at once", []string{"item 40"}, atOnce},
-		{"many operations", []string{"item 38"}, manyOperations},
-		{"truth of discovery", []string{"item 44"}, truthOfDiscovery},
+		{name: "flood", proves: []string{"item 8", "item 2"}, run: flood},
+		{name: "guesses", proves: []string{"item 2", "item 3"}, run: guesses, last: true},
+		{name: "quick answers", proves: []string{"item 9"}, run: quickAnswers},
+		{name: "filters without end", proves: []string{"item 7"}, run: filtersWithoutEnd},
+		{name: "large bodies", proves: []string{"item 4", "item 48"}, run: largeBodies},
+		{name: "other doors", proves: []string{"item 3"}, run: otherDoors},
+		{name: "audit", proves: []string{"item 35", "item 26"}, run: auditOfSCIM},
+		{name: "order", proves: []string{"item 31", "item 30"}, run: inTheirOrder},
+		{name: "block by an operator", proves: []string{"item 30"}, run: operatorsBlock},
+		{name: "suspended at Okta", proves: []string{"item 41a", "okta: suspends without SCIM"}, run: suspendedAtOkta},
+		{name: "hook beside SCIM", proves: []string{"item 41a", "item 31"}, run: hookBesideSCIM},
+		{name: "at once", proves: []string{"item 40"}, run: atOnce},
+		{name: "many operations", proves: []string{"item 38"}, run: manyOperations},
+		{name: "truth of discovery", proves: []string{"item 44"}, run: truthOfDiscovery},
 	}
 }
 
@@ -79,32 +83,33 @@ func flood(s *school) {
 	for range 50 { // two seconds' worth of what Entra asks for, at once
 		s.do("GET", scimUsers+"/"+sally, nil).must(s.t, 200)
 	}
-	stop, waits := make(chan struct{}), make(chan struct{}, 1)
-	var floods sync.WaitGroup
-	for range 2 {
-		floods.Go(func() { s.pour(stop, waits) })
-	}
-	select {
-	case <-waits:
-	case <-time.After(30 * time.Second):
-		s.t.Error("nobody was told to wait")
-	}
-	s.throttled("GET", scimUsers, "")
-	s.throttled("PATCH", scimUsers+"/"+sally, operations(`{"op": "replace", "path": "title", "value": "Dr"}`))
+	defer s.pour(byDirectory)()
+	s.throttled(byDirectory, "GET", scimUsers, "")
+	s.throttled(byDirectory, "PATCH", scimUsers+"/"+sally, operations(`{"op": "replace", "path": "title", "value": "Dr"}`))
 	s.do("PATCH", scimUsers+"/"+sally, setActiveTo("false")).must(s.t, 200)
 	s.mustBe(phone, false, "a deactivation in a flood")
+	s.do("PUT", scimUsers+"/"+sally, strings.Replace(sallyUser, "true,", `"False",`, 1)).must(s.t, 200)
 	s.as(bySibling, "GET", scimUsers+"/"+sally, "").must(s.t, 200)
 	s.do("POST", scimBulk, `{"Operations": [{"method": "DELETE", "path": "/Users/`+sally+`"}]}`).must(s.t, 200)
 	s.do("DELETE", scimUsers+"/"+sally, nil).must(s.t, 404)
-	close(stop)
-	floods.Wait()
+}
+
+// guesses: who tries one token after the other is told to wait, while whoever has a valid one is served from the same address.
+func guesses(s *school) {
+	sally := s.do("POST", scimUsers, sallyUser).must(s.t, 201).id()
+	phone := s.login(byDirectory, "sally@example.edu")
+	defer s.pour(byGuess)()
+	s.throttled(byGuess, "PATCH", scimUsers+"/"+sally, setActiveTo("false"))
+	s.mustBe(phone, true, "guesses")
+	s.do("PATCH", scimUsers+"/"+sally, setActiveTo("false")).must(s.t, 200)
+	s.mustBe(phone, false, "a deactivation among guesses")
 }
 
 // throttled sends one request until it meets the flood, and looks at the answer.
-func (s *school) throttled(method, target, body string) {
+func (s *school) throttled(by, method, target, body string) {
 	s.t.Helper()
 	for range 1000 {
-		if got := s.do(method, target, body); got.status == http.StatusTooManyRequests {
+		if got := s.as(by, method, target, body); got.status == http.StatusTooManyRequests {
 			if got.header.Get("Retry-After") == "" {
 				s.t.Errorf("%s %s: 429 without Retry-After", method, target)
 			}
@@ -114,34 +119,54 @@ func (s *school) throttled(method, target, body string) {
 	s.t.Errorf("%s %s is never told to wait", method, target)
 }
 
-// pour asks again and again until it is stopped, and tells when it is told to wait.
-func (s *school) pour(stop <-chan struct{}, waits chan<- struct{}) {
+// pour asks again and again on two connections. It returns when somebody is told to wait, and goes on until stop is called.
+func (s *school) pour(by string) (stop func()) {
+	s.t.Helper()
+	stopped, waits := make(chan struct{}), make(chan struct{}, 1)
+	var floods sync.WaitGroup
+	for range 2 {
+		floods.Go(func() {
+			if err := s.pourOn(by, stopped, waits); err != nil {
+				s.t.Error(err)
+			}
+		})
+	}
+	select {
+	case <-waits:
+	case <-time.After(time.Minute):
+		s.t.Error("nobody was told to wait")
+	}
+	return func() {
+		close(stopped)
+		floods.Wait()
+	}
+}
+
+func (s *school) pourOn(by string, stopped <-chan struct{}, waits chan<- struct{}) error {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.r.base, "http://"))
 	if err != nil {
-		s.t.Error(err)
-		return
+		return err
 	}
 	defer func() { _ = conn.Close() }()
 	const atOnce = 200
-	request := strings.Repeat("HEAD /scim/v2/ServiceProviderConfig HTTP/1.1\r\nHost: x\r\nAuthorization: "+s.credential(byDirectory)+"\r\n\r\n", atOnce)
-	answers := bufio.NewReaderSize(conn, 1<<16)
+	request := strings.Repeat("HEAD /scim/v2/ServiceProviderConfig HTTP/1.1\r\nHost: x\r\nAuthorization: "+s.credential(by)+"\r\n\r\n", atOnce)
+	answers := bufio.NewScanner(conn) // of lines: a head ends with an empty one, and HEAD has no body
 	for {
 		select {
-		case <-stop:
-			return
+		case <-stopped:
+			return nil
 		default:
 		}
 		if _, err := conn.Write([]byte(request)); err != nil {
-			s.t.Error(err)
-			return
+			return err
 		}
-		for range atOnce {
-			resp, err := http.ReadResponse(answers, &http.Request{Method: http.MethodHead})
-			if err != nil {
-				s.t.Error(err)
-				return
-			}
-			if resp.StatusCode == http.StatusTooManyRequests {
+		for ended := 0; ended < atOnce; {
+			switch {
+			case !answers.Scan():
+				return fmt.Errorf("the connection ended: %w", errors.Join(io.EOF, answers.Err()))
+			case len(answers.Bytes()) == 0:
+				ended++
+			case strings.HasPrefix(answers.Text(), "HTTP/1.1 429"):
 				select {
 				case waits <- struct{}{}:
 				default:
@@ -221,8 +246,14 @@ func otherDoors(s *school) {
 	phone := s.login(byDirectory, "sally@example.edu")
 	_, token, _ := strings.Cut(phone, " ")
 	for _, each := range [][3]string{
-		{"GET", "/v1/users", ""}, {"GET", "/v1/sessions?email=sally@example.edu", ""}, {"GET", "/v1/nosuch", ""}, {"DELETE", "/v1/sessions/" + token, ""},
-		{"POST", "/v1/revocations", `{"scope": "everyone", "reason": "x"}`}, {"POST", "/v1/sessions", `{}`}, {"POST", "/oauth2/introspect", "token=" + token}, {"POST", "/oauth2/revoke", "token=" + token},
+		{"GET", "/v1/users", ""},
+		{"GET", "/v1/sessions?email=sally@example.edu", ""},
+		{"GET", "/v1/nosuch", ""},
+		{"DELETE", "/v1/sessions/" + token, ""},
+		{"POST", "/v1/revocations", `{"scope": "everyone", "reason": "x"}`},
+		{"POST", "/v1/sessions", `{}`},
+		{"POST", "/oauth2/introspect", "token=" + token},
+		{"POST", "/oauth2/revoke", "token=" + token},
 	} {
 		if got := s.send(byDirectory, each[0], each[1], each[2], "Content-Type", "application/json"); got.status != http.StatusForbidden {
 			s.t.Errorf("%s %s with a SCIM token: %d %s, want 403", each[0], each[1], got.status, got.body)

@@ -121,7 +121,7 @@ func (a said) must(t *testing.T, want int) said {
 }
 
 // do sends a request as the school's directory. body is text, or is rendered as JSON.
-func (s *school) do(method, target string, body any, headers ...string) said {
+func (s *school) do(method, target string, body any) said {
 	s.t.Helper()
 	text, ok := body.(string)
 	if !ok && body != nil {
@@ -131,7 +131,7 @@ func (s *school) do(method, target string, body any, headers ...string) said {
 		}
 		text = string(raw)
 	}
-	return s.as(byDirectory, method, target, text, headers...)
+	return s.as(byDirectory, method, target, text)
 }
 
 // as sends a request and holds what is true of every answer: its type, and of an error its body.
