@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -71,109 +67,6 @@ func operations(each ...string) string {
 
 func setActiveTo(active string) string {
 	return operations(`{"op": "replace", "path": "active", "value": ` + active + `}`)
-}
-
-// flood: a source that asks far more than its share is told to wait, but what deactivates somebody is not. Requests go out on a
-// few connections without waiting for answers, since no client of ours would be fast enough otherwise.
-func flood(s *school) {
-	s.do("POST", scimUsers, sallyUser).must(s.t, 201)
-	first := s.do("GET", scimUsers, nil).must(s.t, 200)
-	sally := first.json["Resources"].([]any)[0].(map[string]any)["id"].(string)
-	phone := s.login(byDirectory, "sally@example.edu")
-	for range 50 { // two seconds' worth of what Entra asks for, at once
-		s.do("GET", scimUsers+"/"+sally, nil).must(s.t, 200)
-	}
-	defer s.pour(byDirectory)()
-	s.throttled(byDirectory, "GET", scimUsers, "")
-	s.throttled(byDirectory, "PATCH", scimUsers+"/"+sally, operations(`{"op": "replace", "path": "title", "value": "Dr"}`))
-	s.do("PATCH", scimUsers+"/"+sally, setActiveTo("false")).must(s.t, 200)
-	s.mustBe(phone, false, "a deactivation in a flood")
-	s.do("PUT", scimUsers+"/"+sally, strings.Replace(sallyUser, "true,", `"False",`, 1)).must(s.t, 200)
-	s.as(bySibling, "GET", scimUsers+"/"+sally, "").must(s.t, 200)
-	s.do("POST", scimBulk, `{"Operations": [{"method": "DELETE", "path": "/Users/`+sally+`"}]}`).must(s.t, 200)
-	s.do("DELETE", scimUsers+"/"+sally, nil).must(s.t, 404)
-}
-
-// guesses: who tries one token after the other is told to wait, while whoever has a valid one is served from the same address.
-func guesses(s *school) {
-	sally := s.do("POST", scimUsers, sallyUser).must(s.t, 201).id()
-	phone := s.login(byDirectory, "sally@example.edu")
-	defer s.pour(byGuess)()
-	s.throttled(byGuess, "PATCH", scimUsers+"/"+sally, setActiveTo("false"))
-	s.mustBe(phone, true, "guesses")
-	s.do("PATCH", scimUsers+"/"+sally, setActiveTo("false")).must(s.t, 200)
-	s.mustBe(phone, false, "a deactivation among guesses")
-}
-
-// throttled sends one request until it meets the flood, and looks at the answer.
-func (s *school) throttled(by, method, target, body string) {
-	s.t.Helper()
-	for range 1000 {
-		if got := s.as(by, method, target, body); got.status == http.StatusTooManyRequests {
-			if got.header.Get("Retry-After") == "" {
-				s.t.Errorf("%s %s: 429 without Retry-After", method, target)
-			}
-			return
-		}
-	}
-	s.t.Errorf("%s %s is never told to wait", method, target)
-}
-
-// pour asks again and again on two connections. It returns when somebody is told to wait, and goes on until stop is called.
-func (s *school) pour(by string) (stop func()) {
-	s.t.Helper()
-	stopped, waits := make(chan struct{}), make(chan struct{}, 1)
-	var floods sync.WaitGroup
-	for range 2 {
-		floods.Go(func() {
-			if err := s.pourOn(by, stopped, waits); err != nil {
-				s.t.Error(err)
-			}
-		})
-	}
-	select {
-	case <-waits:
-	case <-time.After(time.Minute):
-		s.t.Error("nobody was told to wait")
-	}
-	return func() {
-		close(stopped)
-		floods.Wait()
-	}
-}
-
-func (s *school) pourOn(by string, stopped <-chan struct{}, waits chan<- struct{}) error {
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.r.base, "http://"))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }()
-	const atOnce = 200
-	request := strings.Repeat("HEAD /scim/v2/ServiceProviderConfig HTTP/1.1\r\nHost: x\r\nAuthorization: "+s.credential(by)+"\r\n\r\n", atOnce)
-	answers := bufio.NewScanner(conn) // of lines: a head ends with an empty one, and HEAD has no body
-	for {
-		select {
-		case <-stopped:
-			return nil
-		default:
-		}
-		if _, err := conn.Write([]byte(request)); err != nil {
-			return err
-		}
-		for ended := 0; ended < atOnce; {
-			switch {
-			case !answers.Scan():
-				return fmt.Errorf("the connection ended: %w", errors.Join(io.EOF, answers.Err()))
-			case len(answers.Bytes()) == 0:
-				ended++
-			case strings.HasPrefix(answers.Text(), "HTTP/1.1 429"):
-				select {
-				case waits <- struct{}{}:
-				default:
-				}
-			}
-		}
-	}
 }
 
 // quickAnswers: Okta closes the socket after a minute, and an import pages through everybody.
@@ -303,96 +196,6 @@ func auditOfSCIM(s *school) {
 	}
 	if strings.Contains(strings.Join(all, "")+s.r.log.String()+string(events.body), secret) {
 		s.t.Error("a password is in the audit log, among the events, or in the log")
-	}
-}
-
-// inTheirOrder: each request takes effect after the one before it, however little time passes.
-func inTheirOrder(s *school) {
-	at := scimUsers + "/" + s.do("POST", scimUsers, sallyUser).must(s.t, 201).id()
-	for range 15 {
-		phone := s.login(byDirectory, "sally@example.edu")
-		s.do("PATCH", at, setActiveTo("false")).must(s.t, 200)
-		if !s.blocked("sally@example.edu") || s.live(phone) {
-			s.t.Fatal("a deactivation did nothing")
-		}
-		s.do("PATCH", at, setActiveTo("true")).must(s.t, 200)
-		if s.blocked("sally@example.edu") || s.live(phone) {
-			s.t.Fatal("a reactivation did nothing, or too much")
-		}
-	}
-}
-
-// operatorsBlock is not lifted by a directory.
-func operatorsBlock(s *school) {
-	at := scimUsers + "/" + s.do("POST", scimUsers, sallyUser).must(s.t, 201).id()
-	phone := s.login(byDirectory, "sally@example.edu")
-	ended := s.send(byOps, "POST", "/v1/revocations", `{"scope": "user", "subject": {"format": "email", "email": "sally@example.edu"}, "block": true, "reason": "stolen"}`, "Content-Type", "application/json")
-	if ended.status != http.StatusCreated {
-		s.t.Fatalf("an operator's block: %d %s", ended.status, ended.body)
-	}
-	s.mustBe(phone, false, "an operator's block")
-	for _, body := range []string{setActiveTo("true"), setActiveTo("false"), setActiveTo(`"True"`)} {
-		s.do("PATCH", at, body).must(s.t, 200)
-		if !s.blocked("sally@example.edu") {
-			s.t.Errorf("a directory lifted an operator's block by %s", body)
-		}
-	}
-	s.do("DELETE", at, nil).must(s.t, 204)
-	s.do("POST", scimUsers, sallyUser).must(s.t, 201)
-	if !s.blocked("sally@example.edu") {
-		s.t.Error("a directory lifted an operator's block by deleting and creating again")
-	}
-}
-
-// hook sends one event as the school's Okta does.
-func (s *school) hook(event, id string, at time.Time) {
-	s.t.Helper()
-	when := at.UTC().Format(time.RFC3339Nano)
-	got := s.send(byNobody, "POST", "/hooks/"+s.name+".hook", fmt.Sprintf(`{"eventType": "com.okta.event_hook", "eventTypeVersion": "1.0",
-		"cloudEventsVersion": "0.1", "contentType": "application/json", "eventId": "delivery-%s", "eventTime": %q, "source": "https://acme.example/api/v1/eventHooks/who1",
-		"data": {"events": [{"uuid": %q, "published": %q, "eventType": %q, "version": "0", "severity": "INFO", "outcome": {"result": "SUCCESS"},
-		"actor": {"id": "00uADMIN", "type": "User", "alternateId": "admin@acme.example"},
-		"target": [{"id": "00u1", "type": "User", "alternateId": "sally@example.edu", "displayName": "Sally Ride"}]}]}}`, id, when, id, when, event),
-		"Authorization", schoolSecret(s.name, "hook"), "Content-Type", "application/json")
-	if got.status/100 != 2 {
-		s.t.Fatalf("hook %s: %d %s", event, got.status, got.body)
-	}
-}
-
-// suspendedAtOkta: no SCIM request will ever say so.
-func suspendedAtOkta(s *school) {
-	phone := s.login(byDirectory, "sally@example.edu")
-	s.hook("user.lifecycle.suspend", "e-1", time.Now())
-	s.mustBe(phone, false, "a suspension at Okta")
-	if !s.blocked("sally@example.edu") {
-		s.t.Error("who is suspended at Okta can sign in")
-	}
-	s.hook("user.lifecycle.unsuspend", "e-2", time.Now().Add(time.Millisecond))
-	s.mustBe(phone, false, "the end of the suspension")
-	tablet := s.login(byDirectory, "sally@example.edu")
-	s.hook("user.account.reset_password", "e-3", time.Now().Add(2*time.Millisecond))
-	s.mustBe(tablet, false, "a password reset at Okta")
-	s.mustBe(s.login(byDirectory, "sally@example.edu"), true, "the reset")
-}
-
-// hookBesideSCIM: both speak for one Okta. What is older lifts nothing that is newer.
-func hookBesideSCIM(s *school) {
-	at := scimUsers + "/" + s.do("POST", scimUsers, sallyUser).must(s.t, 201).id()
-	before := time.Now().Add(-time.Minute)
-	phone := s.login(byDirectory, "sally@example.edu")
-	s.do("PATCH", at, setActiveTo("false")).must(s.t, 200)
-	s.mustBe(phone, false, "a deactivation")
-	s.hook("user.lifecycle.unsuspend", "e-1", before)
-	if !s.blocked("sally@example.edu") {
-		s.t.Error("an older event of the hook lifted a newer block")
-	}
-	s.do("PATCH", at, setActiveTo("true")).must(s.t, 200)
-	tablet := s.login(byDirectory, "sally@example.edu")
-	s.hook("user.lifecycle.suspend", "e-2", time.Now().Add(time.Second))
-	s.mustBe(tablet, false, "a suspension at Okta")
-	s.do("PUT", at, sallyUser).must(s.t, 200) // which says active true, as it did before
-	if !s.blocked("sally@example.edu") {
-		s.t.Error("active true over active true lifted a suspension")
 	}
 }
 
