@@ -1,6 +1,7 @@
 package revoke
 
 import (
+	"errors"
 	"strings"
 	"time"
 )
@@ -106,6 +107,19 @@ var ladder = [...]time.Duration{
 
 // keepTrying is how long a delivery is tried before it is parked.
 const keepTrying = 7 * 24 * time.Hour
+
+// pace returns how long after a failed attempt the next one follows, and whether none does: what is owed is parked then. A refused
+// credential parks nothing, and is tried again soon: it may be repaired at any moment.
+func pace(err error, attempts int, firstAt, now Instant) (wait time.Duration, park bool) {
+	wait = Backoff(attempts)
+	if asked := AskedToWait(err); asked > 0 {
+		wait = min(asked, longestWait)
+	}
+	if _, refused := errors.AsType[RefusedCredential](err); refused {
+		return min(wait, refusedWait), false
+	}
+	return wait, IsPermanent(err) || now.Sub(firstAt) > keepTrying
+}
 
 // Backoff returns how long to wait after the given number of failed attempts.
 func Backoff(attempts int) time.Duration {

@@ -210,15 +210,8 @@ func (w *worker) judge(owed Owed, receipt Receipt, err error, now Instant) Settl
 	s := Settlement{State: DeliveryDue, Attempt: Attempt{Error: shorten(err.Error())}}
 	// The newest delivery sets the pace: what is owed since a moment ago is not made to wait for what failed all day.
 	newest := owed.Items[len(owed.Items)-1].Delivery
-	wait := Backoff(newest.Attempts + 1)
-	if asked := AskedToWait(err); asked > 0 {
-		wait = min(asked, longestWait)
-	}
-	_, refused := errors.AsType[RefusedCredential](err)
-	switch {
-	case refused:
-		wait = min(wait, refusedWait)
-	case IsPermanent(err), now.Sub(newest.FirstAt) > keepTrying:
+	wait, park := pace(err, newest.Attempts+1, newest.FirstAt, now)
+	if park {
 		s.State = DeliveryParked
 		return s
 	}

@@ -3,6 +3,7 @@ package revoke
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -91,12 +92,32 @@ type Unread struct {
 	OldestAt        Instant // since when the oldest that is not parked waits; zero when nothing does
 }
 
+// Unanswered says what becomes of a read that failed: it is tried again on the ladder of deliveries, and parked after 7 days. The
+// newest event sets the pace.
+func (o *OwedRead) Unanswered(err error, now Instant) ReadSettlement {
+	newest := o.Readings[len(o.Readings)-1]
+	s := ReadSettlement{State: ReadingDue, Error: shorten(err.Error()), At: now}
+	wait, park := pace(err, newest.Attempts+1, newest.FirstAt, now)
+	if s.DueAt = now.Add(wait); park {
+		s.State, s.DueAt = ReadingParked, 0
+		s.Alarms = []Alarm{NewAlarm(AlarmKey{o.Org, AlarmParked, o.Source}, "events of source "+o.Source+" are parked, for its API could not be read; look at them and replay them", now)}
+	}
+	if _, refused := errors.AsType[RefusedCredential](err); refused {
+		s.Alarms = []Alarm{NewAlarm(o.CredentialAlarm(), "the API of source "+o.Source+" refuses our credential; its events wait until it is repaired", now)}
+	}
+	return s
+}
+
+// CredentialAlarm is the alarm that stands while the source's API refuses our credential.
+func (o *OwedRead) CredentialAlarm() AlarmKey { return AlarmKey{o.Org, AlarmCredential, o.Source} }
+
 // ReadAnswer is what a read said. The zero value says that nothing follows.
 type ReadAnswer struct {
 	Signals []Signal
 	Teaches Subject // who the person is, where it says no more than that
 	Keep    string  // the text of the new note; empty leaves the one that is there
 	Note    string
+	Cleared []AlarmKey // what the read shows to be over
 }
 
 // asked counts a read from the moment it was asked: what it says has happened by then.
@@ -136,6 +157,7 @@ func (s *Service) Answered(ctx context.Context, src Source, owed OwedRead, at In
 		if answer.Keep != "" {
 			done.Notes = []SourceNote{{Org: owed.Org, Source: owed.Source, About: owed.About, Text: answer.Keep, At: at}}
 		}
+		done.Cleared = answer.Cleared
 		d := in.again(f, prior)
 		d.write(done)
 		d.event.Note = joinNotes(prior.Note, answer.Note)

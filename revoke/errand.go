@@ -1,6 +1,10 @@
 package revoke
 
-import "context"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
 // Errand is what is done for a source by ourselves, again and again: asking it for its news, or keeping a subscription there
 // alive. There is one of a name for a source, whatever the number of servers.
@@ -32,6 +36,47 @@ const (
 	ErrandPoll   ErrandName = "poll"
 	ErrandUpkeep ErrandName = "upkeep"
 )
+
+// errandWait is the longest that a failing errand waits unless it is asked to: what it brings is news.
+const errandWait = 5 * time.Minute
+
+// Failed returns e after a turn that failed, with the alarms that follow.
+func (e Errand) Failed(err error, now Instant) (Errand, []Alarm) {
+	e.Failures++
+	e.FailedAt, e.LastError, e.LeaseUntil = now, shorten(err.Error()), 0
+	wait, _ := pace(err, e.Failures, now, now)
+	if AskedToWait(err) == 0 {
+		wait = min(wait, errandWait)
+	}
+	e.NextAt = now.Add(wait)
+	if _, refused := errors.AsType[RefusedCredential](err); refused {
+		return e, []Alarm{NewAlarm(e.Alarms()[1], "the API of source "+e.Source+" refuses our credential ("+string(e.Name)+")", now)}
+	}
+	if e.Failures < 3 && (e.ExpiresAt == 0 || e.ExpiresAt.Sub(now) > 24*time.Hour) {
+		return e, nil
+	}
+	text := "the " + string(e.Name) + " of source " + e.Source + " fails"
+	if e.ExpiresAt != 0 {
+		text += "; what it keeps alive ends at " + e.ExpiresAt.String()
+	}
+	return e, []Alarm{NewAlarm(e.Alarms()[0], text+": "+e.LastError, now)}
+}
+
+// Done returns e after a turn that went well, with the alarms that are over.
+func (e Errand) Done(now, next Instant) (Errand, []AlarmKey) {
+	var over []AlarmKey
+	if e.Failures > 0 {
+		over = e.Alarms()
+	}
+	e.Failures, e.LastError, e.DoneAt, e.NextAt, e.LeaseUntil = 0, "", now, next, 0
+	return e, over
+}
+
+// Alarms are what can stand about an errand.
+func (e *Errand) Alarms() []AlarmKey {
+	about := e.Source + " " + string(e.Name)
+	return []AlarmKey{{e.Org, AlarmUpkeep, about}, {e.Org, AlarmCredential, about}}
+}
 
 // Errands is what those who run errands need of a store.
 type Errands interface {

@@ -149,6 +149,12 @@ func event(src revoke.Source, item Item, evidence Evidence) revoke.Event {
 	if item.Note != "" {
 		notes = append(notes, item.Note)
 	}
+	if item.Read != "" && e.State == "" && len(e.Signals) == 0 {
+		if e.State, e.Read = revoke.EventReading, item.Read; plain(item.Read) != item.Read {
+			e.State, e.Read = revoke.EventMalformed, ""
+			notes = append(notes, "it names what cannot be asked for")
+		}
+	}
 	e.Note = strings.Join(notes, "; ")
 	for i := range e.Signals {
 		e.Signals[i].Reason = plain(e.Signals[i].Reason)

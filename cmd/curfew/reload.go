@@ -40,7 +40,7 @@ func (p *parts) reload(ctx context.Context) {
 // take lets next hold as far as SIGHUP may change it, all of it or nothing, and returns the targets that are gone.
 func (p *parts) take(ctx context.Context, next *Loaded) (gone []string, err error) {
 	next = p.settings.with(next)
-	doors, err := p.doors(next)
+	doors, attendant, err := p.doors(next)
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +62,7 @@ func (p *parts) take(ctx context.Context, next *Loaded) (gone []string, err erro
 		return nil, err
 	}
 	p.deliver(ctx, d)
+	p.attend(ctx, attendant)
 	p.tell(ctx, teller)
 	if h, ok := p.log.Handler().(*logHandler); ok {
 		h.set(next.Log)

@@ -30,6 +30,7 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	p.start(background, s.forward)
 	p.start(background, func(context.Context) error { return s.app.Serve(s.listener) })
 	p.deliver(background, s.deliveries.Load())
+	p.attend(background, s.attendant.Load())
 	p.tell(background, s.teller)
 	var err error
 	for stopping := false; !stopping; {
@@ -81,7 +82,18 @@ func (p *parts) deliver(ctx context.Context, d *deliveries) {
 	}
 }
 
-// forward hands the core's word that deliveries are owed to the dispatcher.
+// attend lets a work beside the one before it, whose calls under way end and are recorded.
+func (p *parts) attend(ctx context.Context, a *attendant) {
+	ctx, stop := context.WithCancel(ctx)
+	a.stop = stop
+	before := p.attendant.Swap(a)
+	p.start(ctx, a.Run)
+	if before != a {
+		before.stop()
+	}
+}
+
+// forward hands the core's word on: that deliveries are owed to the dispatcher, that something waits to be read to the attendant.
 func (s *server) forward(ctx context.Context) error {
 	for {
 		select {
@@ -89,6 +101,8 @@ func (s *server) forward(ctx context.Context) error {
 			return nil
 		case <-s.service.Owed():
 			s.wake()
+		case <-s.service.Unread():
+			s.attendant.Load().Wake()
 		}
 	}
 }

@@ -34,6 +34,8 @@ type server struct {
 	directory  http.Handler
 	app        *api.App
 	deliveries atomic.Pointer[deliveries]
+	calls      webhooks.Deps // shared by all that call senders, whatever the settings
+	attendant  atomic.Pointer[attendant]
 	teller     *revoke.Teller // the first one; nil where nobody is told of alarms
 	publicURL  string
 	settings   *Loaded                 // those that hold
@@ -45,6 +47,12 @@ type deliveries struct {
 	*revoke.Dispatcher
 	owed chan struct{} // wakes it
 	stop func()        // lets what is under way end and nothing begin; nil before it runs
+}
+
+// attendant is who does what some sources need beside their messages.
+type attendant struct {
+	*webhooks.Attendant
+	stop func() // lets what is under way end and nothing begin; nil before it runs
 }
 
 // openServer takes the address and the database, reads the view and wires everything. Nothing is answered before run.
@@ -111,10 +119,12 @@ func (s *server) wire(l *Loaded) (err error) {
 	}); err != nil {
 		return err
 	}
-	doors, err := s.doors(l)
+	s.calls = calling(s.store.Clock())
+	doors, a, err := s.doors(l)
 	if err != nil {
 		return err
 	}
+	s.attendant.Store(a)
 	if s.app, err = api.New(doors); err != nil {
 		return err
 	}
@@ -126,26 +136,30 @@ func (s *server) wire(l *Loaded) (err error) {
 	return err
 }
 
-// doors is what answers under the settings.
-func (s *server) doors(l *Loaded) (api.Config, error) {
+// doors is what answers under the settings, and who does what sources need beside that.
+func (s *server) doors(l *Loaded) (api.Config, *attendant, error) {
 	hooks, err := webhooks.New(webhooks.Config{
 		Sources: l.senders(), Inbox: s.service, Clock: s.store.Clock(), Observer: s.metrics, Log: s.log,
-		Deps: calling(s.store.Clock()), PublicURL: s.publicURL, Proxies: l.proxies(),
+		Deps: s.calls, PublicURL: s.publicURL, Proxies: l.proxies(),
 	})
 	if err != nil {
-		return api.Config{}, err
+		return api.Config{}, nil, err
+	}
+	a, err := webhooks.NewAttendant(webhooks.AttendantConfig{Handler: hooks, Core: s.service, Rows: s.store, Clock: s.store.Clock(), Log: s.log})
+	if err != nil {
+		return api.Config{}, nil, err
 	}
 	secure, err := l.TLS.config()
 	if err != nil {
-		return api.Config{}, err
+		return api.Config{}, nil, err
 	}
 	tokens, err := l.callers()
 	if err != nil {
-		return api.Config{}, err
+		return api.Config{}, nil, err
 	}
 	systems, err := s.systems(l)
 	if err != nil {
-		return api.Config{}, err
+		return api.Config{}, nil, err
 	}
 	return api.Config{
 		Senders: l.inspected(), Read: trial{hooks, s.store.Clock()}, Systems: systems, States: s.states, PublicURL: s.publicURL,
@@ -153,7 +167,7 @@ func (s *server) doors(l *Loaded) (api.Config, error) {
 		HookBody: hooks.MaxBody, Metrics: s.metrics.Handler(), MetricsOpen: l.Metrics.Open,
 		Cookie: string(l.ForwardAuth.Cookie), TrustedProxies: l.proxies(), Logout: api.Logout(l.Logout), Approvals: l.Approvals, TLS: secure,
 		Retried: s.wake, Clock: s.store.Clock(), Observer: s.metrics, Log: s.log, Version: thisVersion().Version,
-	}, nil
+	}, &attendant{Attendant: a}, nil
 }
 
 // dispatcher is what calls the targets of the settings. It makes no call yet.

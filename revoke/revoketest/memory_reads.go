@@ -175,3 +175,10 @@ func (m *Memory) Errands(ctx context.Context, org string, sources []string) (out
 	})
 	return out, err
 }
+
+// AllReadings returns everything that waits to be read, parked too, in the order in which it came.
+func (m *Memory) AllReadings() []revoke.Reading {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.SortedFunc(maps.Values(m.tables.readings), func(a, b revoke.Reading) int { return a.Event.Compare(b.Event) })
+}
