@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -32,10 +33,7 @@ func TestPublicClients(t *testing.T) {
 		"ringcentral": {"/scim/v2", nodeClient("ringcentral")},
 		"octokit":     {"/scim/v2/enterprises/acme", nodeClient("octokit")},
 	}
-	var names []string
-	for name := range clients {
-		names = append(names, name)
-	}
+	names := slices.Collect(maps.Keys(clients))
 	folder := t.TempDir()
 	database := "sqlite:" + filepath.Join(folder, "curfew.db")
 	r := build(t, "").start(t, configureSchools(t, folder, database, names))
@@ -150,9 +148,7 @@ func newVendorDoor(t *testing.T, r *running, prefix string) *vendorDoor {
 		d.mu.Lock()
 		d.seen = append(d.seen, fmt.Sprintf("%s %s %.500s\n  %d %.500s", asked.Method, asked.URL, body, resp.StatusCode, text))
 		d.mu.Unlock()
-		for name, values := range resp.Header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), resp.Header)
 		w.WriteHeader(resp.StatusCode)
 		_, _ = w.Write(text)
 	}))
