@@ -117,14 +117,14 @@ func pointRead(driver, dsn string) (read func(ctx context.Context, userName stri
 	}
 	db.SetMaxOpenConns(askers)
 	db.SetMaxIdleConns(askers)
-	stmt, err := db.PrepareContext(context.Background(), "SELECT id, user_name, profile FROM resources WHERE org = '"+org+
-		"' AND authority = '"+directory.Authority+"' AND type = '"+revoke.TypeUser+"' AND user_name_folded = $1 AND named = 1 AND deleted_at = 0")
+	const question = "SELECT id, user_name, profile FROM resources WHERE org = $1 AND authority = $2 AND type = $3 AND user_name_folded = $4 AND named = 1 AND deleted_at = 0"
+	stmt, err := db.PrepareContext(context.Background(), question)
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	return func(ctx context.Context, userName string) (found row, err error) {
 		var profile string
-		err = stmt.QueryRowContext(ctx, userName).Scan(&found.ID, &found.UserName, &profile)
+		err = stmt.QueryRowContext(ctx, org, directory.Authority, revoke.TypeUser, userName).Scan(&found.ID, &found.UserName, &profile)
 		found.Profile = json.RawMessage(profile)
 		return found, err
 	}, db.Close, nil

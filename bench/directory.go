@@ -97,14 +97,14 @@ func (b *bench) patchesOwing(ctx context.Context, d *database, owed int) (err er
 	return nil
 }
 
-// leavers is how many people are deactivated in a slice at most.
-const leavers = 6400
+// leavers is how many people so many clients deactivate in a slice at most.
+func leavers(clients int) int { return min(1000*clients, 800*askers) }
 
 // patching is a contender that deactivates people, in each slice others.
 func (b *bench) patching(c client, s *server, d *database, clients int) contender {
 	return steady("SCIM PATCH", func(_ context.Context, slice time.Duration) (float64, error) {
 		const body = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","value":{"active":false}}]}`
-		l := load{Address: s.address, Clients: clients, For: slice, Expect: `"active":false`, Requests: make([][]byte, min(leavers, b.resources))}
+		l := load{Address: s.address, Clients: clients, For: slice, Expect: `"active":false`, Requests: make([][]byte, min(leavers(clients), b.resources))}
 		for i := range l.Requests {
 			l.Requests[i] = s.raw("PATCH", usersPath+"/"+d.resources[d.crowd.pick()].String(), s.secrets[connectors[i%askers]], "application/scim+json", body)
 		}
@@ -166,7 +166,7 @@ func (s *server) changing(ctx context.Context, d *database, size int) (load, err
 		members[i] = map[string]string{"value": d.resources[i].String()}
 	}
 	var made struct{ ID string }
-	err := s.make(ctx, "/scim/v2/Groups", connectors[0], map[string]any{
+	err := s.make(ctx, "/scim/v2/Groups?excludedAttributes=members", connectors[0], map[string]any{
 		"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:Group"}, "displayName": fmt.Sprintf("a group of %d", size), "members": members,
 	}, &made)
 	if err != nil {

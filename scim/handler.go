@@ -71,6 +71,7 @@ type handler struct {
 	groupNames *attributes
 	clock      revoke.Clock
 	cursors    cursors
+	bookmarks  *bookmarks
 	library    http.Handler
 	discovery  discovery
 	throttle   *throttle
@@ -93,7 +94,7 @@ func New(cfg Config) (http.Handler, error) {
 	base := strings.TrimRight(cfg.PublicURL, "/") + "/scim/v2"
 	h := &handler{
 		service: cfg.Service, store: cfg.Store, observer: cfg.Observer, log: cfg.Log, base: base,
-		names: newAttributes(), groupNames: newGroupAttributes(), clock: cfg.Clock, cursors: newCursors(), throttle: newThrottle(cfg.Clock, cfg.Rate),
+		names: newAttributes(), groupNames: newGroupAttributes(), clock: cfg.Clock, cursors: newCursors(), bookmarks: newBookmarks(), throttle: newThrottle(cfg.Clock, cfg.Rate),
 	}
 	server, err := library.NewServer(&library.ServerArgs{
 		ServiceProviderConfig: &library.ServiceProviderConfig{MaxResults: maxPage, SupportFiltering: true, SupportPatch: true},

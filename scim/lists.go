@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"curfew/revoke"
@@ -122,12 +123,56 @@ func (h *handler) list(r *http.Request, x *exchange, kind string, w wanted) (ans
 	if w.byCursor {
 		return h.byCursor(ctx, x, q, w)
 	}
-	q.Offset, q.Count = start-1, true
-	found, total, err := h.page(ctx, x, q)
+	found, total, err := h.byIndex(ctx, x, q, start-1, w)
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{status: http.StatusOK, body: list(found, total, start)}, nil
+	shown, err := h.showAll(ctx, x, found)
+	return answer{status: http.StatusOK, body: list(shown, total, start)}, err
+}
+
+// bound is all that a list depends on but the page of it.
+func (x *exchange) bound(kind string, w wanted) string {
+	return strings.Join([]string{x.source.Org, x.source.Authority, kind, w.filter, w.sortBy, w.sortOrder}, "\x00")
+}
+
+// byIndex reads the page behind so many resources, and how many there are in all.
+func (h *handler) byIndex(ctx context.Context, x *exchange, q revoke.ResourceQuery, before int, w wanted) (found []revoke.Resource, total int, err error) {
+	q.Offset, q.Count = before, true
+	if q.SortBy != "" || q.Descending || q.Limit == 0 {
+		return h.store.Resources(ctx, q)
+	}
+	now, which := h.clock.Now(), digestOf(x.bound(q.Type, w))
+	mark, marked := h.bookmarks.before(x.source.Name, which, before, now)
+	if marked {
+		q.After, q.Offset, q.Count = &mark.after, before-mark.index, now.Sub(mark.asOf) >= totalLives
+	}
+	if found, total, err = h.store.Resources(ctx, q); err != nil {
+		return nil, 0, err
+	}
+	asOf := now
+	seen := before + len(found)
+	switch {
+	case q.Count:
+	case len(found) == q.Limit && seen < mark.total:
+		total, asOf = mark.total, mark.asOf
+	default: // the end as far as we know, or past it
+		q.After, q.Offset, q.Limit, q.Count = nil, 0, 0, true
+		if _, total, err = h.store.Resources(ctx, q); err != nil {
+			return nil, 0, err
+		}
+	}
+	if len(found) > 0 {
+		total = max(total, seen) // of those that were shown some may be gone by now
+	}
+	if len(found) == 0 || seen == total { // nothing follows, as after the one user whom a filter finds
+		return found, total, nil
+	}
+	last := found[len(found)-1]
+	h.bookmarks.put(x.source.Name, bookmark{
+		list: which, index: seen, after: revoke.ResourceCursor{CreatedAt: last.CreatedAt, ID: last.ID}, at: now, total: total, asOf: asOf,
+	})
+	return found, total, nil
 }
 
 // byCursor answers with a page and where the next begins (RFC 9865 section 2).
@@ -135,7 +180,7 @@ func (h *handler) byCursor(ctx context.Context, x *exchange, q revoke.ResourceQu
 	if q.Limit == 0 {
 		return answer{}, noCount()
 	}
-	bound := x.source.Org + "\x00" + x.source.Authority + "\x00" + q.Type + "\x00" + w.filter + "\x00" + w.sortBy + "\x00" + w.sortOrder
+	bound := x.bound(q.Type, w)
 	now := h.clock.Now()
 	var at position
 	if w.cursor != "" {
