@@ -23,14 +23,15 @@ type member struct {
 }
 
 // decode reads one JSON value. Where it can be read but must be refused (duplicate members in any letter case, bytes behind
-// the value, depth, broken text) it returns both the value and the refusal, for a deactivation counts all the same.
+// the value, depth, broken text) it returns both the value and the refusal, for a deactivation counts all the same. Of what breaks off
+// it returns what is whole before that.
 func decode(body []byte) (any, error) {
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) // RFC 8259 section 8.1 lets a parser ignore it
 	d := decoder{Decoder: json.NewDecoder(bytes.NewReader(body))}
 	d.UseNumber()
 	value, err := d.value(0)
 	if err != nil {
-		return nil, badRequest(invalidSyntax, "The body is not JSON. Send one JSON object.")
+		return value, badRequest(invalidSyntax, "The body is not JSON. Send one JSON object.")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		d.refuse("There are bytes behind the JSON object. Send one JSON object and nothing else.")
@@ -70,7 +71,7 @@ func (d *decoder) value(depth int) (any, error) {
 		for d.More() {
 			v, err := d.value(depth + 1)
 			if err != nil {
-				return nil, err
+				return list, err
 			}
 			list = append(list, v)
 		}
@@ -83,11 +84,17 @@ func (d *decoder) value(depth int) (any, error) {
 
 func (d *decoder) object(depth int) (any, error) {
 	var o object
+	broken := func(err error) (any, error) {
+		if depth > 0 {
+			return nil, err // what would come might have changed its meaning
+		}
+		return o, err
+	}
 	seen := map[string]bool{}
 	for d.More() {
 		token, err := d.Token()
 		if err != nil {
-			return nil, err
+			return broken(err)
 		}
 		name, _ := token.(string)
 		if seen[fold(name)] {
@@ -95,13 +102,17 @@ func (d *decoder) object(depth int) (any, error) {
 		}
 		seen[fold(name)] = true
 		v, err := d.value(depth + 1)
-		if err != nil {
-			return nil, err
+		if err == nil || v != nil {
+			o = append(o, member{name, v})
 		}
-		o = append(o, member{name, v})
+		if err != nil {
+			return broken(err)
+		}
 	}
-	_, err := d.Token()
-	return o, err
+	if _, err := d.Token(); err != nil {
+		return broken(err)
+	}
+	return o, nil
 }
 
 // skip passes over what was just opened, without recursion.

@@ -243,9 +243,6 @@ func exchangeSource(r *http.Request) (revoke.Source, revoke.Actor) {
 
 // read reads a body and notes what it wants, before it says what is wrong with it.
 func (h *handler) read(r *http.Request, x *exchange, e endpoint) error {
-	if encoding := fold(r.Header.Get("Content-Encoding")); encoding != "" && encoding != "identity" {
-		return refusal{status: http.StatusUnsupportedMediaType, detail: "Content-Encoding is not supported. Send the body as it is."}
-	}
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}
@@ -264,6 +261,9 @@ func (h *handler) read(r *http.Request, x *exchange, e endpoint) error {
 			return err
 		}
 		x.inactive = len(h.leavers(r, value).operations) > 0
+	}
+	if encoding := fold(r.Header.Get("Content-Encoding")); encoding != "" && encoding != "identity" {
+		return refusal{status: http.StatusUnsupportedMediaType, detail: "Content-Encoding is not supported. Send the body as it is."}
 	}
 	if !mediaType(r.Header.Get("Content-Type")) {
 		return refusal{status: http.StatusUnsupportedMediaType, detail: "Send the body as application/scim+json or application/json, in UTF-8."}

@@ -1,6 +1,9 @@
 package scim
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // wantsInactive reports whether a body, as far as it can be read at all, sets active to a false value anywhere. It is read
 // beside everything else, so that no reason for refusing a request can lose a deactivation (RFC 7644 makes a PATCH atomic;
@@ -11,6 +14,9 @@ func (a *attributes) wantsInactive(method string, body any) bool {
 		return method == http.MethodPatch && a.anyOperation(o)
 	case object:
 		if a.objectWantsInactive(o) {
+			return true
+		}
+		if _, ok := o.get("op"); ok && method == http.MethodPatch && a.operationWantsInactive(o) { // an operation without the message around it
 			return true
 		}
 		for _, m := range o {
@@ -55,7 +61,7 @@ func (a *attributes) operationWantsInactive(o object) bool {
 	for _, m := range o {
 		switch fold(m.name) {
 		case "op":
-			named = true
+			named = named || m.value != nil
 			text, _ := m.value.(string)
 			sets = sets || fold(text) == "add" || fold(text) == "replace"
 		case "path":
@@ -70,8 +76,11 @@ func (a *attributes) operationWantsInactive(o object) bool {
 		return false
 	}
 	for _, value := range values {
-		inner, isObject := value.(object)
-		if len(paths) == 0 && isObject && a.objectWantsInactive(inner) {
+		within := slices.ContainsFunc(asList(value), func(each any) bool { // one in a list is refused, and says the same
+			inner, ok := each.(object)
+			return ok && a.objectWantsInactive(inner)
+		})
+		if len(paths) == 0 && within {
 			return true
 		}
 		for _, path := range paths {
@@ -80,7 +89,7 @@ func (a *attributes) operationWantsInactive(o object) bool {
 				if is, ok := truth(value); ok && !is {
 					return true
 				}
-			case p.meaning == wholeSchema && p.uri == coreURI && isObject && a.objectWantsInactive(inner):
+			case p.meaning == wholeSchema && p.uri == coreURI && within:
 				return true
 			}
 		}

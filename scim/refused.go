@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -58,6 +59,9 @@ func (h *handler) deactivate(r *http.Request, x *exchange, no refusal) refusal {
 		}
 		key, err := resourceIDOf(x.id)
 		if err != nil {
+			return false, err
+		}
+		if _, err := h.resource(r, x, revoke.TypeUser); errors.Is(refusalOf(err), revoke.ErrNotFound) { // a group's id is no user's
 			return false, err
 		}
 		return true, h.service.DeactivateRefused(ctx, x.actor, x.source, key, no.detail)

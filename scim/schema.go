@@ -128,7 +128,7 @@ func (a *attributes) find(name string) place {
 		for _, each := range a.aliases {
 			after, ok := strings.CutPrefix(fold(rest), each.spelled)
 			switch {
-			case !ok || after != "" && after[0] != ':':
+			case !ok || after != "" && after[0] != ':' && after[0] != '.': // with a dot it is no schema of anybody's
 				continue
 			case after == "":
 				return place{meaning: wholeSchema, uri: each.uri}
