@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Provisioned is what came of a directory's request.
@@ -50,14 +51,29 @@ func (s *Service) UpdateResource(ctx context.Context, actor Actor, src Source, i
 	}
 	// What the request will make of the resource tells what must be locked, and so must be known before the lock. When the
 	// resource changed in between so that more is needed, it is tried again with what it became.
-	for range maxMoved {
-		draft, err := change(current)
+	out, moved, err := s.updateResource(ctx, actor, src, &current, change, false, 1)
+	if moved {
+		out, moved, err = s.updateResource(ctx, actor, src, &current, change, true, maxMoved)
+	}
+	if moved {
+		return Provisioned{}, fmt.Errorf("resource %s changes too fast: %w", id, ErrUnavailable)
+	}
+	return out, err
+}
+
+// updateResource tries a change of a resource a few times, each time with what the resource was at the last, and reports
+// whether it had moved at all of them.
+func (s *Service) updateResource(ctx context.Context, actor Actor, src Source, current *Resource, change func(Resource) (Draft, error), alone bool, tries int) (out Provisioned, moved bool, err error) {
+	id := current.ID
+	defer s.turns.take(id, alone)()
+	for range tries {
+		draft, err := change(*current)
 		if err != nil {
-			return Provisioned{}, err
+			return Provisioned{}, false, err
 		}
 		need := draft.need(src, id)
-		moved := false
-		out, err := s.provision(ctx, actor, src, need, func(d *decision) (Provisioned, error) {
+		moved = false
+		out, err = s.provision(ctx, actor, src, need, func(d *decision) (Provisioned, error) {
 			r, ok := d.f.Resources[id]
 			if !ok || r.Deleted() || r.Org != src.Org || r.Authority != src.Authority {
 				return Provisioned{}, ErrNotFound
@@ -67,7 +83,7 @@ func (s *Service) UpdateResource(ctx context.Context, actor Actor, src Source, i
 				return Provisioned{}, err
 			}
 			if moved = !need.covers(draft.need(src, id)); moved {
-				current = r
+				*current = r
 				return Provisioned{}, errMoved
 			}
 			if r.Type == TypeGroup {
@@ -76,14 +92,29 @@ func (s *Service) UpdateResource(ctx context.Context, actor Actor, src Source, i
 			return d.update(r, draft)
 		})
 		if !moved {
-			return out, err
+			return out, false, err
 		}
 	}
-	return Provisioned{}, fmt.Errorf("resource %s changes too fast: %w", id, ErrUnavailable)
+	return Provisioned{}, true, nil
 }
 
-// maxMoved is how often a resource may change between reading and locking it.
+// maxMoved is how often a resource may change between reading and locking it. In one process it is once or twice; see [turns].
 const maxMoved = 20
+
+// turns keep those who change one resource at once from moving it under each other again and again: whoever has to try once
+// more is alone, and whoever comes for the first time waits for that. Resources share a place, which costs time and nothing else.
+type turns [64]sync.RWMutex
+
+// take returns what gives the turn back.
+func (t *turns) take(resource ID, alone bool) (release func()) {
+	place := &t[resource[len(resource)-1]%byte(len(t))]
+	if alone {
+		place.Lock()
+		return place.Unlock
+	}
+	place.RLock()
+	return place.RUnlock
+}
 
 var errMoved = fmt.Errorf("resource moved: %w", ErrConflict)
 
@@ -126,7 +157,7 @@ func (s *Service) DeactivateRefused(ctx context.Context, actor Actor, src Source
 		if err != nil {
 			return Provisioned{}, err
 		}
-		d.event.Note = "the request was refused: " + why
+		d.refused(id, why)
 		repeated := !r.Active || r.RefusedAt != 0
 		if r.Active {
 			r.RefusedAt, r.SameValues = d.f.Now, true // what it shows stays as it was, and so does its version
@@ -143,13 +174,19 @@ func (s *Service) DeactivateRefusedCreation(ctx context.Context, actor Actor, sr
 	need := Need{Org: src.Org}
 	need.addSubject(subject.In(src.Org))
 	_, err := s.provision(ctx, actor, src, need, func(d *decision) (Provisioned, error) {
-		d.event.Note = "the request was refused: " + why
+		d.refused(ID{}, why)
 		if user, ok := d.resolve(subject.In(src.Org), 0); ok {
 			d.say(user, Signal{Kind: Deactivated, Repeated: d.f.blockedBy(user, src.Authority, ClassPlain)})
 		}
 		return Provisioned{}, nil
 	})
 	return err
+}
+
+// refused puts on record that what follows was part of a request that was refused, and why.
+func (d *decision) refused(resource ID, why string) {
+	d.event.Note = "the request was refused: " + why
+	d.audit("refusal", map[string]any{"event": d.event.ID, "resource": resource, "why": why, "authority": d.in.source.Authority}, nil)
 }
 
 // provision runs a directory's request as one decision: its resource, its person and what it says, all or nothing.

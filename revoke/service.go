@@ -35,6 +35,7 @@ type Service struct {
 	known    *known
 	names    *names
 	uses     uses
+	turns    turns
 	ears     ears
 	reload   chan struct{} // asks Run to read the view again
 	owed     chan struct{} // told after every commit that made deliveries

@@ -201,7 +201,7 @@ func auditOfSCIM(s *school) {
 
 // atOnce: many requests change one resource, and none of them is lost.
 func atOnce(s *school) {
-	const n, addresses = 100, 15
+	const n, addresses = 100, 40
 	var made, members []string
 	for i := range n {
 		made = append(made, fmt.Sprintf(`{"method": "POST", "path": "/Users", "bulkId": "%d", "data": {"userName": "u%d@example.edu"}}`, i, i))
