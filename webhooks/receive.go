@@ -34,7 +34,7 @@ func (h *Handler) unreadable(s *seat, in Request) *Response {
 		}
 		kind = parsed
 	}
-	if !strings.HasSuffix(kind, "json") {
+	if s.limits.Raw || !strings.HasSuffix(kind, "json") {
 		return nil
 	}
 	if err := checkJSON(in.Body); err != nil {

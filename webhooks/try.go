@@ -20,7 +20,7 @@ func (h *Handler) Read(source string, in Request) ([]revoke.Event, error) {
 	if !ok || s.receiver == nil {
 		return nil, fmt.Errorf("source %s: %w", source, revoke.ErrNotFound)
 	}
-	if strings.HasSuffix(s.limits.ContentTypes[0], "json") {
+	if !s.limits.Raw && strings.HasSuffix(s.limits.ContentTypes[0], "json") {
 		if err := checkJSON(in.Body); err != nil {
 			return nil, err
 		}

@@ -32,6 +32,9 @@ type Type struct {
 	// identifiers.
 	Learns bool
 
+	// Devices says that the sender manages devices: what it says of one ends everybody's sessions on it.
+	Devices bool
+
 	// HandshakeBeforeAuth says that the type's [Handshaker] speaks to senders that proved nothing yet.
 	HandshakeBeforeAuth bool
 }

@@ -208,7 +208,7 @@ func calling(clock revoke.Clock) webhooks.Deps {
 func (s *sourceSettings) source(name string, days zone) revoke.Source {
 	t, _ := webhooks.Lookup(s.Type)
 	out := revoke.Source{
-		Name: name, Org: string(s.Org), Type: s.Type, Authority: string(s.Authority), IDs: string(s.IDs), Learns: t.Learns, Zone: days.Location,
+		Name: name, Org: string(s.Org), Type: s.Type, Authority: string(s.Authority), IDs: string(s.IDs), Learns: t.Learns, Devices: t.Devices, Zone: days.Location,
 	}
 	if s.Learn != nil {
 		out.Learns = *s.Learn
