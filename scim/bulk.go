@@ -48,6 +48,8 @@ type bulkRun struct {
 	operations []bulkOperation
 	makes      map[string]int    // by bulkId, which operation creates it
 	ids        map[string]string // by bulkId, what was created
+	patience   context.Context //nolint:containedctx // until when operations begin, which outlasts the client
+	leaving    context.Context //nolint:containedctx // until when deactivations begin
 	failed     int
 	most       int // errors after which it stops; 0 is none
 }
@@ -72,6 +74,7 @@ func (h *handler) bulk(r *http.Request, x *exchange) (answer, error) {
 	}
 	run := h.bulkRun(r, operations)
 	run.most = most
+	defer run.limit()()
 	var out []any
 	for i := range operations {
 		run.one(i)
@@ -101,6 +104,9 @@ func (b *bulkRun) one(i int) {
 		waits = waits || b.ids[ref] == ""
 	}
 	switch {
+	case b.late():
+		op.answer = b.unreached(op)
+		return
 	case b.most > 0 && b.failed >= b.most:
 		if no, deactivates := b.refused(op, badRequest("", "The bulk request had stopped before this operation.")); deactivates {
 			op.answer = no.answer()
@@ -153,7 +159,7 @@ func bulkOperations(v any) (operations []bulkOperation) {
 	return operations
 }
 
-// tooManyInBulk says so before anything else is wrong: then nothing of the request is carried out, and its sender sends it in parts.
+// tooManyInBulk says so before anything else is wrong: then its sender sends it in parts. Only its deactivations are carried out.
 func tooManyInBulk(body any) error {
 	o, _ := body.(object)
 	n := 0
@@ -263,53 +269,6 @@ func (b *bulkRun) serveOne(op *bulkOperation) answer {
 		a = b.refuse(inner, x, err).answer()
 	}
 	return a
-}
-
-// refused says no to an operation that is not carried out, after its deactivation was, and whether it has one.
-func (b *bulkRun) refused(op *bulkOperation, no refusal) (refusal, bool) {
-	e, err := b.endpoint(op)
-	if err != nil || !b.deactivates(op, e) {
-		return no, false
-	}
-	x := &exchange{id: e.id, body: resolved(op.data, b.ids), inactive: true}
-	x.source, x.actor = exchangeSource(b.r)
-	return b.deactivate(b.r, x, no), true
-}
-
-func (b *bulkRun) deactivates(op *bulkOperation, e endpoint) bool {
-	if e.kind != endpointUsers && e.kind != endpointUser || !e.allows(op.method) {
-		return false
-	}
-	return op.method == http.MethodDelete || b.names.wantsInactive(op.method, op.data)
-}
-
-// leavers are the operations of a body that deactivate somebody, as far as it can be read at all.
-func (h *handler) leavers(r *http.Request, body any) *bulkRun {
-	o, _ := body.(object)
-	run := h.bulkRun(r, nil)
-	for _, m := range o {
-		if fold(m.name) != "operations" {
-			continue
-		}
-		for _, op := range bulkOperations(m.value) {
-			if e, err := run.endpoint(&op); err == nil && run.deactivates(&op, e) {
-				run.operations = append(run.operations, op)
-			}
-		}
-	}
-	return run
-}
-
-// deactivateAll carries out the deactivations of a BulkRequest that is refused as a whole.
-func (h *handler) deactivateAll(r *http.Request, x *exchange, no refusal) refusal {
-	run := h.leavers(r, x.body)
-	for i := range run.operations {
-		if said, _ := run.refused(&run.operations[i], no); said.status >= http.StatusInternalServerError && said.status != no.status {
-			return said // so that the sender tries again
-		}
-	}
-	no.detail += " The deactivations in this request were carried out all the same: every session of those users is over and none can begin."
-	return no
 }
 
 // shown is what the response says of an operation.

@@ -148,7 +148,11 @@ func exchangeOf(r *http.Request) *exchange {
 
 // commitContext outlasts the client: a commit that has begun is carried to its end, within a bound.
 func commitContext(r *http.Request) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(r.Context()), commitTimeout)
+	ctx := context.WithoutCancel(r.Context())
+	if ends, ok := ctx.Value(endsKey{}).(time.Time); ok { // one of many in a bulk request
+		return context.WithDeadline(ctx, ends)
+	}
+	return context.WithTimeout(ctx, commitTimeout)
 }
 
 // ServeHTTP answers every request, with a SCIM body or none.
@@ -257,10 +261,10 @@ func (h *handler) read(r *http.Request, x *exchange, e endpoint) error {
 	ofUsers := e.kind == endpointUsers || e.kind == endpointUser
 	x.body, x.inactive = value, ofUsers && h.names.wantsInactive(r.Method, value)
 	if x.bulk = e.kind == endpointBulk; x.bulk {
+		x.inactive = len(h.leavers(r, value).operations) > 0
 		if err := tooManyInBulk(value); err != nil {
 			return err
 		}
-		x.inactive = len(h.leavers(r, value).operations) > 0
 	}
 	if encoding := fold(r.Header.Get("Content-Encoding")); encoding != "" && encoding != "identity" {
 		return refusal{status: http.StatusUnsupportedMediaType, detail: "Content-Encoding is not supported. Send the body as it is."}

@@ -29,7 +29,8 @@ func (h *handler) refuse(r *http.Request, x *exchange, err error) refusal {
 // not where the sender is asked to try the same again.
 func (r refusal) carriesOut() bool {
 	switch r.status {
-	case http.StatusBadRequest, http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnsupportedMediaType, http.StatusInternalServerError:
+	case http.StatusBadRequest, http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnsupportedMediaType, http.StatusInternalServerError,
+		http.StatusRequestEntityTooLarge: // where it could be read: a bulk request of too many operations
 		return true
 	default:
 		return false
