@@ -170,7 +170,7 @@ type client struct {
 
 func converse(t *testing.T, argv []string) *client {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute) // it ends after the test, by itself
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Minute) // it ends after the test, by itself
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	in, err := cmd.StdinPipe()
 	if err != nil {

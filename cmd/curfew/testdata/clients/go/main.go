@@ -47,7 +47,7 @@ func main() {
 
 func run(ctx context.Context, base, token string) error {
 	c, err := client.New(&config.Config{
-		Host: base, Token: token, AuthType: "pat", ConfigFile: os.DevNull, RetryTimeoutSeconds: 5, HTTPTimeoutSeconds: 10,
+		Host: base, Token: token, AuthType: "pat", ConfigFile: os.DevNull, RetryTimeoutSeconds: 60, HTTPTimeoutSeconds: 60,
 	})
 	if err != nil {
 		return err
