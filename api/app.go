@@ -43,6 +43,8 @@ type Service interface {
 	Clear(ctx context.Context, actor revoke.Actor, key revoke.AlarmKey) error
 	Event(ctx context.Context, org string, id revoke.ID) (revoke.Event, error)
 	Replay(ctx context.Context, actor revoke.Actor, src revoke.Source, prior revoke.Event, again revoke.Event, dry bool) (revoke.Outcome, error)
+	Hear(org, source string)
+	Pulses(ctx context.Context, org string, sources []string) ([]revoke.Pulse, error)
 	Retire(ctx context.Context, actor revoke.Actor, org, authority, to, reason string) (int, error)
 	Ready() error
 }

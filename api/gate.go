@@ -249,6 +249,7 @@ func (a *App) judge(ctx *fasthttp.RequestCtx, d door) error {
 		a.cfg.Observer.Refused(t.name, "scope")
 		return errScope
 	}
+	a.cfg.Service.Hear(t.source.Org, t.name)
 	ctx.SetUserValue(callerKey{}, t)
 	return nil
 }

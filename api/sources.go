@@ -1,12 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -38,9 +40,34 @@ type sourceView struct {
 	IDs       string         `json:"ids"` // the namespace of its own user ids
 	Learn     bool           `json:"learn"`
 	Built     bool           `json:"built"`
+	State     string         `json:"state"`
+	Since     revoke.Instant `json:"known_since,omitzero"` // when the settings named it first
 	LastHeard revoke.Instant `json:"last_heard,omitzero"`
+	Gap       seconds        `json:"usual_gap,omitzero"`    // zero: not known
+	SilentAt  seconds        `json:"silent_after,omitzero"` // zero: its silence means nothing, or is not known
+	Delay     *delayView     `json:"delay"`                 // null where it states no time
+	Health    []healthView   `json:"health"`
 	Unknown   []unknownView  `json:"unknown"`
 	Rules     []ruleView     `json:"rules"`
+}
+
+// seconds is a length of time as our answers write it.
+type seconds float64
+
+func secondsOf(d time.Duration) seconds { return seconds(d.Seconds()) }
+
+// delayView is how late what a source sends comes.
+type delayView struct {
+	Median seconds `json:"median"`
+	Worst  seconds `json:"worst"`
+	Events int     `json:"events"` // so many of its last ones state a time
+}
+
+// healthView is something that is not as it should be with a source.
+type healthView struct {
+	State string         `json:"state"`
+	Since revoke.Instant `json:"since"`
+	Text  string         `json:"text"`
 }
 
 // unknownView is a word of a sender that nobody has taught us.
@@ -86,10 +113,22 @@ func (a *App) sourcesOf(org string) []knownSource {
 	return out
 }
 
-func viewSource(s *knownSource, news *revoke.SourceNews) sourceView {
+func viewSource(s *knownSource, news *revoke.SourceNews, p *revoke.Pulse) sourceView {
+	p.LastAt = max(p.LastAt, news.LastAt) // before this version only events were known
+
 	view := sourceView{
 		Name: s.Name, Type: s.Type, Org: s.Org, Authority: s.Authority, Scopes: s.scopes, App: s.app, IDs: s.IDs, Learn: s.Learns, Built: s.built,
-		LastHeard: news.LastAt, Unknown: []unknownView{}, Rules: []ruleView{},
+		State: string(p.State()), Since: p.KnownSince, LastHeard: p.LastAt, Gap: secondsOf(p.UsualGap), Health: []healthView{},
+		Unknown: []unknownView{}, Rules: []ruleView{},
+	}
+	if s.Type != revoke.TypeToken {
+		view.SilentAt = secondsOf(p.SilentAfter)
+	}
+	if p.Timed > 0 {
+		view.Delay = &delayView{secondsOf(p.Median), secondsOf(p.Worst), p.Timed}
+	}
+	for _, w := range p.Wrongs(s.Name) {
+		view.Health = append(view.Health, healthView{string(w.State), w.Since, w.Text})
 	}
 	for _, u := range news.Unknown {
 		view.Unknown = append(view.Unknown, unknownView{u.Type, u.Count, u.LastAt, u.Sample})
@@ -135,11 +174,16 @@ func (a *App) listSources(c *fiber.Ctx, t *token) error {
 	for i := range heard {
 		news[heard[i].Source] = &heard[i]
 	}
+	found, err := a.cfg.Service.Pulses(ctx, t.voice.Org, names)
+	if err != nil {
+		return err
+	}
+	pulses := map[string]*revoke.Pulse{}
+	for i := range found {
+		pulses[names[i]] = &found[i]
+	}
 	return paged(c, page, limit, sure(func(s *knownSource) sourceView {
-		if n := news[s.Name]; n != nil {
-			return viewSource(s, n)
-		}
-		return viewSource(s, &revoke.SourceNews{})
+		return viewSource(s, cmp.Or(news[s.Name], &revoke.SourceNews{}), pulses[s.Name])
 	}), func(s *knownSource) any { return s.Name })
 }
 

@@ -37,6 +37,19 @@ func TestSourcesAreShownWithWhatTheySaid(t *testing.T) {
 	if hr == nil || hr["type"] != "letters" || hr["authority"] != "hr" || hr["scopes"] != nil || hr["learn"] != true || hr["built"] != true || hr["last_heard"] == nil {
 		t.Fatalf("hr: %v", hr)
 	}
+	if hr["state"] != "learning" || hr["usual_gap"] != nil || hr["silent_after"] != nil || hr["health"] == nil || len(hr["health"].([]any)) != 0 {
+		t.Errorf("hr, heard three times: %v", hr)
+	}
+	for name, state := range map[string]string{"sap": "never", "library": "never", "ops": "learning", "directory": "never"} {
+		if s := named(t, list, name); s["state"] != state || (s["last_heard"] == nil) != (state == "never") {
+			t.Errorf("%s: %v, want %s", name, s, state)
+		}
+	}
+	b.as("directory", "GET", "/scim/v2/Users", "")
+	b.as("directory", "GET", "/v1/users", "") // beyond its scope: it proved who it is all the same, and says nothing
+	if s := named(t, b.want("list", b.as("ops", "GET", "/v1/sources", ""), 200), "directory"); s["state"] != "learning" || s["last_heard"] == nil {
+		t.Errorf("a directory that looked something up: %v", s)
+	}
 	unknown := hr["unknown"].([]any)
 	if len(unknown) != 1 || unknown[0].(map[string]any)["type"] != "promoted" || unknown[0].(map[string]any)["count"] != 2.0 || unknown[0].(map[string]any)["sample"] != last {
 		t.Errorf("unknown: %v, want promoted twice, the last in %s", unknown, last)

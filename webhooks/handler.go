@@ -40,7 +40,8 @@ type Config struct {
 	Sources       map[string]Source // by name. One whose type the build lacks is answered with 503, so that its sender tries again
 	Inbox         Inbox
 	Clock         revoke.Clock
-	Observer      revoke.Observer // nil looks away
+	Heard         func(org, source string) // told of every message that proved its sender; nil looks away
+	Observer      revoke.Observer          // nil looks away
 	Log           *slog.Logger
 	CommitTimeout time.Duration             // zero is 10 s
 	Lookup        func(string) (Type, bool) // nil is [Lookup]: the types that are built in
@@ -54,6 +55,7 @@ type Config struct {
 type Handler struct {
 	seats         map[string]*seat
 	inbox         Inbox
+	heard         func(org, source string)
 	clock         revoke.Clock
 	observer      revoke.Observer
 	log           *slog.Logger
@@ -85,11 +87,14 @@ func New(cfg Config) (*Handler, error) {
 	if cfg.Observer == nil {
 		cfg.Observer = revoke.Unobserved{}
 	}
+	if cfg.Heard == nil {
+		cfg.Heard = func(string, string) {}
+	}
 	if cfg.Lookup == nil {
 		cfg.Lookup = Lookup
 	}
 	h := &Handler{
-		seats: map[string]*seat{}, inbox: cfg.Inbox, clock: cfg.Clock, observer: cfg.Observer, log: cfg.Log,
+		seats: map[string]*seat{}, inbox: cfg.Inbox, heard: cfg.Heard, clock: cfg.Clock, observer: cfg.Observer, log: cfg.Log,
 		commitTimeout: cmp.Or(cfg.CommitTimeout, defaultTimeout), proxies: cfg.Proxies,
 	}
 	var wrong []error
@@ -232,6 +237,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, s *seat) Respon
 	if err != nil {
 		return h.refuse(s, err)
 	}
+	h.heard(s.source.Org, s.source.Name)
 	if refusal := h.unreadable(s, in); refusal != nil {
 		return *refusal
 	}

@@ -55,9 +55,11 @@ func (p *parts) take(ctx context.Context, next *Loaded) (gone []string, err erro
 	before, after := p.settings.targetNames(), next.targetNames()
 	// What a new caller orders is owed to the new targets, so they are there first.
 	p.service.SetTargets(after)
+	p.service.SetSources(next.listened())
 	p.metrics.Follow(next.sourceNames(), next.systemNames())
 	if err := p.app.Replace(doors); err != nil { //nolint:contextcheck // each request has a context of its own
 		p.service.SetTargets(before)
+		p.service.SetSources(p.settings.listened())
 		p.metrics.Follow(p.settings.sourceNames(), p.settings.systemNames())
 		return nil, err
 	}

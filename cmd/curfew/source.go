@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 )
 
 type sourceCommand struct {
@@ -23,13 +25,23 @@ type sourceCommand struct {
 
 // newsSource is whoever sends us news, as the server knows it.
 type newsSource struct {
-	Name      string `json:"name"`
-	Type      string `json:"type"`
-	Org       string `json:"org"`
-	Authority string `json:"authority"`
-	Built     bool   `json:"built"`
-	LastHeard string `json:"last_heard"`
-	Unknown   []struct {
+	Name      string  `json:"name"`
+	Type      string  `json:"type"`
+	Org       string  `json:"org"`
+	Authority string  `json:"authority"`
+	Built     bool    `json:"built"`
+	State     string  `json:"state"`
+	Since     string  `json:"known_since"`
+	LastHeard string  `json:"last_heard"`
+	Gap       float64 `json:"usual_gap"`
+	Delay     *struct {
+		Median float64 `json:"median"`
+		Worst  float64 `json:"worst"`
+	} `json:"delay"`
+	Health []struct {
+		State string `json:"state"`
+	} `json:"health"`
+	Unknown []struct {
 		Type  string `json:"type"`
 		Count int    `json:"count"`
 	} `json:"unknown"`
@@ -45,7 +57,9 @@ type sourceListCommand struct{}
 
 // Help shows an example.
 func (sourceListCommand) Help() string {
-	return `Senders of webhooks, and tokens that can send. UNKNOWN is what a source sends and nobody has taught Curfew.
+	return `Senders of webhooks, and tokens that can send. LAST HEARD is when it last proved who it is, USUAL GAP how long it says nothing at
+most, usually, and DELAY how late half of what it sends comes; a source that states no time, as SCIM does, has none. UNKNOWN is what
+it sends and nobody has taught Curfew.
 
   curfew source list`
 }
@@ -60,20 +74,52 @@ func (sourceListCommand) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
-	return answeredList(sh, raw, []string{"SOURCE", "TYPE", "ORG", "AUTHORITY", "LAST HEARD", "UNKNOWN"}, func(s *newsSource) []string {
-		heard := s.LastHeard
-		switch {
-		case !s.Built:
-			heard = "never: this version lacks its type"
-		case heard == "":
-			heard = "never"
-		}
+	head := []string{"SOURCE", "TYPE", "ORG", "AUTHORITY", "STATE", "LAST HEARD", "USUAL GAP", "DELAY", "UNKNOWN"}
+	return answeredList(sh, raw, head, func(s *newsSource) []string {
 		var unknown []string
 		for _, u := range s.Unknown {
 			unknown = append(unknown, fmt.Sprintf("%s (%d)", u.Type, u.Count))
 		}
-		return []string{s.Name, s.Type, s.Org, s.Authority, heard, strings.Join(unknown, ", ")}
+		return []string{s.Name, s.Type, s.Org, s.Authority, s.state(), s.heard(), length(s.Gap), s.delay(), strings.Join(unknown, ", ")}
 	})
+}
+
+// state is how the source speaks, with all that is not as it should be.
+func (s *newsSource) state() string {
+	words := make([]string, len(s.Health))
+	for i, h := range s.Health {
+		words[i] = h.State
+	}
+	return cmp.Or(strings.Join(words, ", "), s.State)
+}
+
+func (s *newsSource) heard() string {
+	switch {
+	case !s.Built:
+		return "never: this version lacks its type"
+	case s.LastHeard == "" && s.Since != "":
+		return "never since " + s.Since
+	}
+	return cmp.Or(s.LastHeard, "never")
+}
+
+func (s *newsSource) delay() string {
+	if s.Delay == nil {
+		return ""
+	}
+	return cmp.Or(length(s.Delay.Median), "none") + ", at worst " + cmp.Or(length(s.Delay.Worst), "none")
+}
+
+// length writes seconds for people, and nothing for none.
+func length(seconds float64) string {
+	switch d := time.Duration(seconds * float64(time.Second)); {
+	case d == 0:
+		return ""
+	case d < time.Second:
+		return "under 1s"
+	default:
+		return d.Round(time.Second).String()
+	}
 }
 
 type sourceRulesCommand struct {

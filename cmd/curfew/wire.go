@@ -88,6 +88,12 @@ func openServer(ctx context.Context, l *Loaded, log *slog.Logger) (_ *server, er
 	version := thisVersion()
 	if s.metrics, err = metrics.New(metrics.Config{
 		Sources: l.sourceNames(), Targets: l.systemNames(), Version: version.Version, Commit: version.Commit,
+		Pulses: func() map[string]revoke.Pulse {
+			if known := service.Load(); known != nil {
+				return known.LastPulses()
+			}
+			return nil
+		},
 		Ready: func() error {
 			if known := service.Load(); known != nil {
 				return known.Ready()
@@ -103,6 +109,7 @@ func openServer(ctx context.Context, l *Loaded, log *slog.Logger) (_ *server, er
 		return nil, err
 	}
 	service.Store(s.service)
+	s.service.SetSources(l.listened())
 	if err = s.service.Load(ctx); err != nil {
 		return nil, err
 	}
@@ -139,7 +146,7 @@ func (s *server) wire(l *Loaded) (err error) {
 // doors is what answers under the settings, and who does what sources need beside that.
 func (s *server) doors(l *Loaded) (api.Config, *attendant, error) {
 	hooks, err := webhooks.New(webhooks.Config{
-		Sources: l.senders(), Inbox: s.service, Clock: s.store.Clock(), Observer: s.metrics, Log: s.log,
+		Sources: l.senders(), Inbox: s.service, Heard: s.service.Hear, Clock: s.store.Clock(), Observer: s.metrics, Log: s.log,
 		Deps: s.calls, PublicURL: s.publicURL, Proxies: l.proxies(),
 	})
 	if err != nil {
@@ -215,6 +222,20 @@ func (l *Loaded) systemNames() []string {
 	return out
 }
 
+// listened is whose silence means something, or whose lateness: every sender, and every token.
+func (l *Loaded) listened() []revoke.Source {
+	var out []revoke.Source
+	for name, s := range l.Sources {
+		if s.own != nil { // others are answered 503, and cannot be heard
+			out = append(out, s.source(name, l.TimeZone))
+		}
+	}
+	for _, t := range l.Tokens {
+		out = append(out, t.source())
+	}
+	return out
+}
+
 // sourceNames is who can be counted by name: senders, and those who call with a token.
 func (l *Loaded) sourceNames() []string {
 	out := slices.Collect(maps.Keys(l.Sources))
@@ -276,7 +297,7 @@ func (t *tokenSettings) hashes() ([][sha256.Size]byte, error) {
 // source is what the core needs to know of a token. A directory's token teaches identifiers; others only point.
 func (t *tokenSettings) source() revoke.Source {
 	out := revoke.Source{
-		Name: string(t.Name), Org: string(t.Org), Type: "token", Authority: string(t.Authority), IDs: string(t.IDs),
+		Name: string(t.Name), Org: string(t.Org), Type: revoke.TypeToken, Authority: string(t.Authority), IDs: string(t.IDs),
 		Rules: t.Rules.rules(),
 	}
 	if slices.Contains(t.Scopes, "scim") {

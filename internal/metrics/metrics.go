@@ -22,11 +22,12 @@ import (
 
 // Config names everything that Metrics depend on.
 type Config struct {
-	Sources []string     // configured names, of tokens too; others are counted as "other"
-	Targets []string     // configured names; others are counted as "other"
-	Ready   func() error // nil when questions would be answered; called at each reading, so it must be cheap
-	Version string       // of the program
-	Commit  string       // it was built from; may be empty
+	Sources []string                       // configured names, of tokens too; others are counted as "other"
+	Targets []string                       // configured names; others are counted as "other"
+	Ready   func() error                   // nil when questions would be answered; called at each reading, so it must be cheap
+	Pulses  func() map[string]revoke.Pulse // how sources speak, by name; nil knows of none. Called at each reading, so it must be cheap
+	Version string                         // of the program
+	Commit  string                         // it was built from; may be empty
 }
 
 // Metrics is a [revoke.Observer] and the page that shows what it counted. Safe for concurrent use.
@@ -104,7 +105,7 @@ func New(cfg Config) (*Metrics, error) {
 	})
 	build.Set(1)
 	for _, c := range []prometheus.Collector{
-		m.received, m.receiving, m.refused, m.attempts, m.attempting, m.alarms, ready, build,
+		m.received, m.receiving, m.refused, m.attempts, m.attempting, m.alarms, ready, build, &pulses{of: cfg.Pulses, names: &m.names},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		if err := m.registry.Register(c); err != nil {
