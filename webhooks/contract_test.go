@@ -11,7 +11,10 @@ import (
 
 // fixtures has one entry for every registered type.
 func fixtures() map[string]revoketest.SourceFixture {
-	return map[string]revoketest.SourceFixture{"okta": oktaFixture()}
+	return map[string]revoketest.SourceFixture{
+		"custom": customFixture(),
+		"okta":   oktaFixture(),
+	}
 }
 
 func TestEveryTypePassesTheBattery(t *testing.T) {

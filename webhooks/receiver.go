@@ -72,7 +72,7 @@ type Limits struct {
 	Body         int64    // bytes; 1 MiB. `max_body:` wins over it
 	Items        int      // 10,000
 	ContentTypes []string // application/json; one ending in json has its body checked to be JSON
-	Raw          bool     // the body is not checked: it is lines of JSON, or the type checks it itself
+	Raw          bool     // but not here: the type reads bytes that only look like JSON, such as lines of it
 }
 
 // Limiter is a Receiver with limits of its own.
