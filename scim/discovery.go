@@ -14,15 +14,15 @@ import (
 // discovery is what the server says about itself (RFC 7644 section 4). It is ours rather than the library's, whose answers are
 // hard-coded and lack meta: clients choose PATCH or PUT by it, so it has to be true.
 type discovery struct {
-	config  []byte
-	types   map[string]any // by folded name
-	schemas map[string]any // by folded URI
-	order   []string       // of schemas
+	config  map[bool][]byte // by whether the token is strict
+	types   map[string]any  // by folded name
+	schemas map[string]any  // by folded URI
+	order   []string        // of schemas
 }
 
 func newDiscovery(base string) (discovery, error) {
 	d := discovery{types: map[string]any{}, schemas: map[string]any{}}
-	d.config = encode(serviceProviderConfig(base))
+	d.config = map[bool][]byte{false: encode(serviceProviderConfig(base, false)), true: encode(serviceProviderConfig(base, true))}
 	d.types[fold(revoke.TypeUser)] = map[string]any{
 		"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:ResourceType"},
 		"id":      revoke.TypeUser, "name": revoke.TypeUser, "endpoint": "/Users", "description": "A person who may hold sessions",
@@ -55,21 +55,22 @@ func meta(resourceType, location string) map[string]any {
 }
 
 // serviceProviderConfig is RFC 7643 section 5, with pagination as RFC 9865 section 4 adds it. changePassword is true: a password in a PUT
-// or PATCH is heard as "the password was changed", and ends what was signed in with the old one.
-func serviceProviderConfig(base string) map[string]any {
+// or PATCH is heard as "the password was changed", and ends what was signed in with the old one; a strict token has none.
+func serviceProviderConfig(base string, strict bool) map[string]any {
 	supported := map[string]any{"supported": true}
 	return map[string]any{
 		"schemas":        []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"patch":          supported,
 		"bulk":           map[string]any{"supported": true, "maxOperations": maxBulk, "maxPayloadSize": maxBody},
 		"filter":         map[string]any{"supported": true, "maxResults": maxPage},
-		"changePassword": supported,
+		"changePassword": map[string]any{"supported": !strict},
 		"sort":           supported,
 		"etag":           supported,
 		"pagination": map[string]any{
 			"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": defaultPage, "maxPageSize": maxPage,
 			"cursorTimeout": cursorLives,
 		},
+		"interopProfileConformant": strict, // draft-zollner-scim-interop-profile: undefined attributes are refused
 		"authenticationSchemes": []any{
 			map[string]any{
 				"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
@@ -114,14 +115,14 @@ func prune(v any) {
 	}
 }
 
-func (d discovery) answer(e endpoint, query url.Values) (answer, error) {
+func (d discovery) answer(e endpoint, query url.Values, strict bool) (answer, error) {
 	if parameter(query, "filter") != "" { // RFC 7644 section 4
 		return answer{}, refusal{status: http.StatusForbidden, detail: "What this server says about itself cannot be filtered. Read all of it."}
 	}
 	ok := func(body []byte) (answer, error) { return answer{status: http.StatusOK, body: body}, nil }
 	switch e.kind {
 	case endpointServiceProviderConfig:
-		return ok(d.config)
+		return ok(d.config[strict])
 	case endpointResourceTypes:
 		if e.id == "" {
 			return ok(list([]any{d.types[fold(revoke.TypeUser)], d.types[fold(revoke.TypeGroup)]}, 2, 1))

@@ -207,7 +207,7 @@ func (h *handler) serve(r *http.Request, x *exchange) (answer, error) {
 		if !h.throttle.allows(src.Name) {
 			return answer{}, throttled()
 		}
-		return h.discovery.answer(e, x.query)
+		return h.discovery.answer(e, x.query, strict(r))
 	}
 	err = nil
 	if writes(r.Method) {
@@ -274,6 +274,11 @@ func (h *handler) read(r *http.Request, x *exchange, e endpoint) error {
 	}
 	if err != nil {
 		return err
+	}
+	if held, ok := h.profileOf(e); ok && strict(r) {
+		if err := held.judge(r.Method, value); err != nil {
+			return err
+		}
 	}
 	if !ofUsers {
 		return nil
