@@ -110,7 +110,10 @@ var metricName = regexp.MustCompile(`\bcurfew_[a-z_]+`)
 // TestPagesNameRealMetrics: an alert on a metric that does not exist never wakes anybody.
 func TestPagesNameRealMetrics(t *testing.T) {
 	t.Parallel()
-	m, err := metrics.New(metrics.Config{Sources: []string{"okta"}, Targets: []string{"portal"}, Ready: func() error { return nil }})
+	m, err := metrics.New(metrics.Config{
+		Sources: []string{"okta"}, Targets: []string{"portal"}, Ready: func() error { return nil },
+		Pulses: func() map[string]revoke.Pulse { return map[string]revoke.Pulse{"okta": {LastAt: 1, Timed: 1}} },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -240,7 +240,7 @@ var varying = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4
 	`|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z` + `|\b[0-9a-f]{64}\b|\b1[789]\d{8}\b|\bc(urfew|ft)_[0-9A-Za-z_-]{20,}`)
 
 var (
-	durations = regexp.MustCompile(`\b\d+(\.\d+)? ?(ms|µs)\b|"took_ms": ?\d+`)
+	durations = regexp.MustCompile(`\b\d+(\.\d+)? ?(ms|µs)\b|\b(\d+h)?\d+m\d+s\b|"took_ms": ?\d+`)
 	spaces    = regexp.MustCompile(`\s+`)
 )
 

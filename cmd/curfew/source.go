@@ -80,7 +80,7 @@ func (sourceListCommand) Run(ctx context.Context, sh *shell) error {
 		for _, u := range s.Unknown {
 			unknown = append(unknown, fmt.Sprintf("%s (%d)", u.Type, u.Count))
 		}
-		return []string{s.Name, s.Type, s.Org, s.Authority, s.state(), s.heard(), length(s.Gap), s.delay(), strings.Join(unknown, ", ")}
+		return []string{s.Name, s.Type, s.Org, s.Authority, s.state(), s.heard(), cmp.Or(length(s.Gap), "-"), s.delay(), strings.Join(unknown, ", ")}
 	})
 }
 
@@ -105,7 +105,7 @@ func (s *newsSource) heard() string {
 
 func (s *newsSource) delay() string {
 	if s.Delay == nil {
-		return ""
+		return "-"
 	}
 	return cmp.Or(length(s.Delay.Median), "none") + ", at worst " + cmp.Or(length(s.Delay.Worst), "none")
 }
