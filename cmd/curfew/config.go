@@ -51,7 +51,7 @@ type tokenSettings struct {
 	Authority givenName       `yaml:"authority" example:"okta" help:"whose blocks it sets and lifts; its name when absent"`
 	IDs       givenName       `yaml:"ids" example:"okta" help:"the namespace of its own user ids"`
 	Rules     rulesSettings   `yaml:"rules" example:"{access-changed: {cut: receipt}}" help:"what a signal of its does, where it differs from DESIGN"`
-	Strict    bool            `yaml:"strict" example:"false" help:"refuse what RFC 7644 forbids and known clients send"`
+	Strict    bool            `yaml:"strict" example:"false" help:"hold its SCIM requests to the IPSIE profile: no undefined attributes, no password, a path in every PATCH operation"`
 }
 
 type brakeSettings struct {

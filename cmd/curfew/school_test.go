@@ -30,6 +30,7 @@ const (
 	byOther     = "other"      // of another authority, at the same school
 	byElsewhere = "elsewhere"  // of another school
 	byRuled     = "ruled"      // the directory's authority, with a rule that leaving a group ends sessions
+	byStrict    = "strict"     // the directory's authority, held to the profiles
 	byNewSecret = "new secret" // the directory, whose secret is being changed
 	byRaw       = "raw"        // the directory, without the word Bearer
 	byBasic     = "basic"      // the directory, as the password of some name
@@ -65,6 +66,7 @@ func configureSchools(t *testing.T, folder, database string, schools []string) s
 		token("directory", "scopes: [scim], ids: okta, org: "+name+", authority: "+name)
 		token(bySibling, "scopes: [scim], ids: okta, org: "+name+", authority: "+name)
 		token(byRuled, "scopes: [scim], ids: okta, rules: {access-changed: {cut: receipt}}, org: "+name+", authority: "+name)
+		token(byStrict, "scopes: [scim], ids: okta, strict: true, org: "+name+", authority: "+name)
 		token(byOther, "scopes: [scim], ids: other, org: "+name)
 		token(byElsewhere, "scopes: [scim], ids: okta, org: "+name+".elsewhere, authority: "+name)
 		token(byApp, "scopes: [sessions], app: portal, org: "+name)

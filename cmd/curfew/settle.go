@@ -132,9 +132,6 @@ func (l *Loaded) settleTokens(d *decoder) {
 			d.problem(l.at(key+".name"), key+".app", "is missing: scopes sessions and check are about the sessions of an app", "app: portal, or app: \"*\" for all")
 		}
 		l.settleTokenSecrets(d, t, key, secrets)
-		if t.Strict {
-			l.Warnings = append(l.Warnings, fmt.Sprintf("%s.strict is set (%s), but this version has no strict reading of SCIM yet: it changes nothing", key, l.at(key+".strict")))
-		}
 		t.IDs = cmp.Or(t.IDs, t.usualIDs())
 	}
 }

@@ -170,7 +170,7 @@ func (s *server) doors(l *Loaded) (api.Config, *attendant, error) {
 	}
 	return api.Config{
 		Senders: l.inspected(), Read: trial{hooks, s.store.Clock()}, Systems: systems, States: s.states, PublicURL: s.publicURL,
-		Service: s.service, Store: s.store, Tokens: tokens, SCIM: s.directory, Hooks: hooks,
+		Service: s.service, Store: s.store, Tokens: tokens, SCIM: scim.Strict(s.directory, l.strict()), Hooks: hooks,
 		HookBody: hooks.MaxBody, Metrics: s.metrics.Handler(), MetricsOpen: l.Metrics.Open,
 		Cookie: string(l.ForwardAuth.Cookie), TrustedProxies: l.proxies(), Logout: api.Logout(l.Logout), Approvals: l.Approvals, TLS: secure,
 		Retried: s.wake, Clock: s.store.Clock(), Observer: s.metrics, Log: s.log, Version: thisVersion().Version,
@@ -292,6 +292,16 @@ func (t *tokenSettings) hashes() ([][sha256.Size]byte, error) {
 		out = append(out, sum)
 	}
 	return out, nil
+}
+
+// strict names the tokens that are held to the profiles of SCIM.
+func (l *Loaded) strict() (names []string) {
+	for _, t := range l.Tokens {
+		if t.Strict {
+			names = append(names, string(t.Name))
+		}
+	}
+	return names
 }
 
 // source is what the core needs to know of a token. A directory's token teaches identifiers; others only point.
