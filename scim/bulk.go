@@ -48,8 +48,8 @@ type bulkRun struct {
 	operations []bulkOperation
 	makes      map[string]int    // by bulkId, which operation creates it
 	ids        map[string]string // by bulkId, what was created
-	patience   context.Context //nolint:containedctx // until when operations begin, which outlasts the client
-	leaving    context.Context //nolint:containedctx // until when deactivations begin
+	patience   context.Context   //nolint:containedctx // until when operations begin, which outlasts the client
+	leaving    context.Context   //nolint:containedctx // until when deactivations begin
 	failed     int
 	most       int // errors after which it stops; 0 is none
 }

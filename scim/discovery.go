@@ -44,10 +44,23 @@ func newDiscovery(base string) (discovery, error) {
 		if err != nil {
 			return discovery{}, fmt.Errorf("render schema %s: %w", each.ID, err)
 		}
+		if each.ID == groupURI {
+			unique(doc, "displayName")
+		}
 		doc["meta"] = meta("Schema", base+"/Schemas/"+each.ID)
 		d.schemas[fold(each.ID)], d.order = doc, append(d.order, fold(each.ID))
 	}
 	return d, nil
+}
+
+// unique says of an attribute that no two resources of a directory may share it, in which this server is stricter than RFC 7643.
+func unique(doc map[string]any, name string) {
+	list, _ := doc["attributes"].([]any)
+	for _, each := range list {
+		if attribute, ok := each.(map[string]any); ok && attribute["name"] == name {
+			attribute["uniqueness"] = "server"
+		}
+	}
 }
 
 func meta(resourceType, location string) map[string]any {
