@@ -161,6 +161,10 @@ func TestItem9LongLists(t *testing.T) {
 			})
 		}
 	}
+	group := b.do("POST", groups, `{"displayName":"G"}`).must(t, 201).id()
+	inASecond(t, "removals of many members by filters", func() reply {
+		return b.do("PATCH", groups+"/"+group, operations(`{"op":"remove","path":"members[value eq \"x\"`+strings.Repeat(` or value eq \"x\"`, 100)+`]"}`))
+	})
 	b.do("PATCH", users+"/"+id, patch(op("remove", "roles", nil))).must(t, 200)
 	var all []map[string]any
 	for i := range 600 {
