@@ -194,16 +194,23 @@ func (d *directoryReceiver) Enrich(ctx context.Context, ask webhooks.Ask) (webho
 	if ask.About == "users/panic" {
 		panic("a type that falls over")
 	}
-	var m member
-	gone, err := d.get(ctx, "/"+ask.About, &m)
-	if err != nil {
+	var answer *struct {
+		Enabled        *bool
+		Mail, Password string
+	}
+	gone, err := d.get(ctx, "/"+ask.About, &answer)
+	switch {
+	case err != nil:
 		return webhooks.Finding{}, err
+	case !gone && (answer == nil || answer.Enabled == nil): // what is not there says nothing
+		return webhooks.Finding{}, errors.New("it does not say whether the person is enabled")
 	}
 	var subject revoke.Subject
 	subject.Add(d.source.IDs, strings.TrimPrefix(ask.About, "users/"))
 	if gone {
 		return webhooks.Finding{Signals: []revoke.Signal{{Kind: revoke.Deleted, Subject: subject}}}, nil
 	}
+	m := member{*answer.Enabled, answer.Mail, answer.Password}
 	subject.Add(revoke.NamespaceEmail, m.Mail)
 	var before member
 	_ = json.Unmarshal(ask.Known, &before)

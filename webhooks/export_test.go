@@ -6,3 +6,16 @@ func (a *Attendant) Look() {
 		ring(e.bell)
 	}
 }
+
+// Calls reports whether any source of h calls its sender.
+func Calls(h *Handler) bool {
+	for _, s := range h.seats {
+		_, enriches := s.receiver.(Enricher)
+		_, polls := s.receiver.(Poller)
+		_, keeps := s.receiver.(Upkeeper)
+		if enriches || polls || keeps {
+			return true
+		}
+	}
+	return false
+}
