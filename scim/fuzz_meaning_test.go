@@ -288,7 +288,7 @@ type seen struct {
 }
 
 func (s *seen) begin(tb testing.TB) {
-	s.b = newBundle(t)
+	s.b = newBundle(tb)
 	s.id, s.active = s.b.sally(), true
 	s.b.do("POST", users, user("bob@example.edu", "b")).must(tb, 201)
 	s.group = s.b.do("POST", groups, `{"displayName":"G"}`).must(tb, 201).id()
