@@ -157,3 +157,24 @@ func TestCustomExtensionIsBounded(t *testing.T) {
 type jsonNumber string
 
 func (n jsonNumber) MarshalJSON() ([]byte, error) { return []byte(n), nil }
+
+// TestCustomExtensionGrowsNoFurther holds that many requests bring a user no further than one.
+func TestCustomExtensionGrowsNoFurther(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	at := users + "/" + b.sally()
+	part := func(from, n int) map[string]any {
+		out := map[string]any{}
+		for i := range n {
+			out[fmt.Sprint("a", from+i)] = i
+		}
+		return patch(op("add", acme, out))
+	}
+	b.do("PATCH", at, part(0, 600)).must(t, 200)
+	b.do("PATCH", at, part(600, 400)).must(t, 200)
+	b.do("PATCH", at, part(1000, 1)).must(t, 400)
+	b.do("PATCH", at, part(0, 400)).must(t, 200) // what is there already is no more
+	if got := len(b.do("GET", at, nil).json[acme].(map[string]any)); got != 1000 {
+		t.Errorf("the user has %d values, want 1000", got)
+	}
+}
