@@ -288,6 +288,7 @@ type seen struct {
 }
 
 func (s *seen) begin(tb testing.TB) {
+	tb.Helper()
 	s.b = newBundle(tb)
 	s.id, s.active = s.b.sally(), true
 	s.b.do("POST", users, user("bob@example.edu", "b")).must(tb, 201)
@@ -301,6 +302,7 @@ func (s *seen) begin(tb testing.TB) {
 // Whoever makes a request knows what it means, and what came of it must be that (items 4, 12, 13 and 18 to 27): a deactivation is
 // carried out whatever else is wrong, and the refusal says so; what is refused changes nothing else; nobody else is touched.
 func meansWhatItSays(tb testing.TB, r *rapid.T, drawn func(*rapid.T) wish) {
+	tb.Helper()
 	var s seen
 	s.begin(tb)
 	for range rapid.IntRange(1, 4).Draw(r, "requests") {
