@@ -110,7 +110,6 @@ const (
 	shortestGap  = 15 * time.Minute // nobody is called silent for less than twice that
 	daysToLearn  = 3                // on so many it must have been heard, or its usual gap is not known
 	daysToForget = 10               // for so many on which it was heard its longest gap is left out, which an outage may have made
-	mostForgot   = 2
 	silentFactor = 2
 	// Until two weekends lie surely between its first word and its last, a source that speaks on working days looks as one that
 	// always speaks.
@@ -185,7 +184,7 @@ func gaps(hours []Hearing) (usual, silent time.Duration) {
 		return 0, 0
 	}
 	slices.SortFunc(all, func(a, b int64) int { return cmp.Compare(b, a) })
-	usual = max(time.Duration(all[min(len(days)/daysToForget, mostForgot)])*time.Minute, shortestGap)
+	usual = max(time.Duration(all[len(days)/daysToForget])*time.Minute, shortestGap)
 	silent = silentFactor * usual
 	if time.Duration(hours[len(hours)-1].Hour-hours[0].Hour)*time.Hour < newFor {
 		silent = max(silent, newPatient)
@@ -294,5 +293,5 @@ func (e *ears) of(key earKey) *ear {
 	if !ok {
 		found, _ = e.all.LoadOrStore(key, &ear{hours: map[int64]Hearing{}})
 	}
-	return found.(*ear) //nolint:errcheck // nothing else is in it
+	return found.(*ear)
 }

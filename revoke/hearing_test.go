@@ -64,6 +64,7 @@ func TestTheUsualGap(t *testing.T) {
 		"and a burst":                    {speaks(0, 4*week, time.Minute, func(at time.Duration) bool { return at%(40*time.Minute) == 0 || at > 9*d && at < 9*d+3*time.Hour }), 40 * time.Minute, 80 * time.Minute},
 		"every minute, an outage of 2 d": {speaks(0, 4*week, time.Minute, without(always, 10*d, 12*d)), 15 * time.Minute, 30 * time.Minute},
 		"working days, 1 week":           {speaks(0, week, 10*time.Minute, working), 14*time.Hour + 10*time.Minute, 4 * d},
+		"and one weekend too":            {speaks(0, 2*week+10*time.Hour, 10*time.Minute, func(at time.Duration) bool { return working(at) || working(at-2*d) && at < week }), 14*time.Hour + 10*time.Minute, 4 * d},
 		"working days, 3 weeks":          {speaks(0, 3*week+10*time.Hour, 10*time.Minute, working), 62*time.Hour + 10*time.Minute, 124*time.Hour + 20*time.Minute},
 		"working days, 8 weeks":          {speaks(0, 8*week, 10*time.Minute, working), 62*time.Hour + 10*time.Minute, 124*time.Hour + 20*time.Minute},
 		"and a free week":                {speaks(0, 8*week, 10*time.Minute, without(working, 5*week, 6*week)), 62*time.Hour + 10*time.Minute, 124*time.Hour + 20*time.Minute},

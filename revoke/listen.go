@@ -37,7 +37,7 @@ func (s *Service) SetSources(sources []Source) {
 func (s *Service) WriteHearings(ctx context.Context) error {
 	var all []Hearing
 	s.ears.all.Range(func(_, e any) bool {
-		all = append(all, e.(*ear).take()...) //nolint:errcheck // nothing else is in it
+		all = append(all, e.(*ear).take()...)
 		return true
 	})
 	if len(all) == 0 {

@@ -2,6 +2,7 @@ package revoke_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"testing"
@@ -133,12 +134,58 @@ func TestSilenceIsAlarmedOnce(t *testing.T) {
 	b.wantAlarms("heard once more", revoke.AlarmSilent, 2, 0)
 }
 
+// racing is a store on which another replica says first that a spell began.
+type racing struct {
+	*revoketest.Memory
+	other *revoke.Service
+}
+
+// BeginSpell lets the other replica be first.
+func (r *racing) BeginSpell(ctx context.Context, spell revoke.Spell, alarms []revoke.Alarm) (bool, error) {
+	if err := r.other.Watch(ctx); err != nil {
+		return false, err
+	}
+	return r.Memory.BeginSpell(ctx, spell, alarms)
+}
+
+func TestOneOfTwoRaisesTheAlarm(t *testing.T) {
+	t.Parallel()
+	b := newSwitchboard(t)
+	b.pass(22*24*time.Hour, 40*time.Minute, "directory")
+	slow, err := revoke.New(revoke.Config{Store: &racing{b.store, b.replicas[0]}, Observer: counting{b: b}, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow.SetSources([]revoke.Source{entraTenant})
+	b.store.Moving().Advance(2 * time.Hour)
+	if err := slow.Watch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.wantAlarms("noticed by two at once", revoke.AlarmSilent, 1, 1)
+}
+
 func TestASilenceOfPeopleMeansNothing(t *testing.T) {
 	t.Parallel()
 	b := newSwitchboard(t)
 	b.pass(22*24*time.Hour, time.Hour, "ops")
 	b.pass(9*24*time.Hour, time.Hour, "")
 	b.wantAlarms("a token of people", revoke.AlarmSilent, 0, 0)
+}
+
+// TestAWordThatAnotherReplicaHeard ends a silence, though it came before that was noticed.
+func TestAWordThatAnotherReplicaHeard(t *testing.T) {
+	t.Parallel()
+	b := newSwitchboard(t)
+	b.pass(22*24*time.Hour, 40*time.Minute, "directory")
+	b.store.Moving().Advance(82 * time.Minute)
+	b.replicas[1].Hear("main", "directory")
+	b.store.Moving().Advance(time.Second)
+	if err := b.replicas[0].Watch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.wantAlarms("noticed by who did not hear it", revoke.AlarmSilent, 1, 1)
+	b.look()
+	b.wantAlarms("written by who did", revoke.AlarmSilent, 1, 0)
 }
 
 // TestWhoBeginsListensFirst: our own outage is nobody's silence.
@@ -150,6 +197,9 @@ func TestWhoBeginsListensFirst(t *testing.T) {
 	b.replicas = []*revoke.Service{b.begin(), b.begin()}
 	b.pass(39*time.Minute, time.Minute, "")
 	b.wantAlarms("for less than a gap after the start", revoke.AlarmSilent, 0, 0)
+	for _, s := range b.replicas { // the settings are read again: nobody listens any shorter
+		s.SetSources([]revoke.Source{entraTenant, sender})
+	}
 	b.pass(2*time.Minute, time.Minute, "")
 	b.wantAlarms("for longer", revoke.AlarmSilent, 1, 1)
 }

@@ -80,14 +80,14 @@ func (s *Store) Untold(ctx context.Context, again revoke.Instant, limit int) ([]
 
 // Told notes that the receivers of alarms were told.
 func (s *Store) Told(ctx context.Context, org string, alarm revoke.ID, at revoke.Instant) error {
-	_, err := s.run(ctx, lazy, "note that an alarm was told", "UPDATE alarms SET told_at = GREATEST(told_at, $3) WHERE org = $1 AND id = $2",
+	_, err := s.run(ctx, "note that an alarm was told", "UPDATE alarms SET told_at = GREATEST(told_at, $3) WHERE org = $1 AND id = $2",
 		org, idText(alarm), int64(at))
 	return err
 }
 
-// run carries one statement out and returns how many rows it changed.
-func (s *Store) run(ctx context.Context, keep durability, what, text string, args ...any) (changed int, err error) {
-	err = s.settle(ctx, keep, func(ctx context.Context, w *writer) (bool, error) {
+// run carries one statement out, whose effect a power cut may take back, and returns how many rows it changed.
+func (s *Store) run(ctx context.Context, what, text string, args ...any) (changed int, err error) {
+	err = s.settle(ctx, lazy, func(ctx context.Context, w *writer) (bool, error) {
 		n, err := w.exec(ctx, s.db.text(text), args...)
 		changed = int(n)
 		return n > 0, err

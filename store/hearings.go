@@ -104,7 +104,7 @@ func (s *Store) delays(ctx context.Context, org, source string) (out []time.Dura
 
 // DropHearings forgets hours that began before an instant, but for each source's last.
 func (s *Store) DropHearings(ctx context.Context, before revoke.Instant) (int, error) {
-	return s.run(ctx, lazy, "forget when sources were heard", `DELETE FROM hearings WHERE (org, source, hour) IN
+	return s.run(ctx, "forget when sources were heard", `DELETE FROM hearings WHERE (org, source, hour) IN
 		(SELECT org, source, hour FROM hearings AS old WHERE hour < $1 AND EXISTS
 			(SELECT 1 FROM hearings AS later WHERE later.org = old.org AND later.source = old.source AND later.hour > old.hour)
 		ORDER BY hour LIMIT $2)`, revoke.NewHearing("", "", before+revoke.Instant(time.Hour/time.Microsecond)-1).Hour, hearingsAtOnce)

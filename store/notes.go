@@ -75,7 +75,7 @@ func (s *Store) TakeKey(ctx context.Context, k revoke.Key, after revoke.Instant)
 
 // AnswerKey writes the answer beside the key, unless somebody else has taken it since.
 func (s *Store) AnswerKey(ctx context.Context, k revoke.Key) error {
-	_, err := s.run(ctx, lazy, "keep the answer to an idempotency key",
+	_, err := s.run(ctx, "keep the answer to an idempotency key",
 		"UPDATE idempotency SET status = $4, answer = $5 WHERE org = $1 AND source = $2 AND key = $3 AND at = $6",
 		k.Org, clean(k.Source), clean(k.Name), k.Status, clean(k.Answer), int64(k.At))
 	return err
@@ -86,6 +86,6 @@ const keysAtOnce = 2000
 
 // DropKeys forgets keys that were taken before an instant, and says how many.
 func (s *Store) DropKeys(ctx context.Context, before revoke.Instant) (int, error) {
-	return s.run(ctx, lazy, "forget idempotency keys", `DELETE FROM idempotency WHERE (org, source, key) IN
+	return s.run(ctx, "forget idempotency keys", `DELETE FROM idempotency WHERE (org, source, key) IN
 		(SELECT org, source, key FROM idempotency WHERE at < $1 ORDER BY at LIMIT $2)`, int64(before), keysAtOnce)
 }
