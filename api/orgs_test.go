@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -56,6 +57,9 @@ func (e *estate) also(id string) string {
 	return id
 }
 
+// itsOwnLook is when the admin's token was heard last, which looking changes.
+var itsOwnLook = regexp.MustCompile(`("name":"ops",[^{}]*)"last_heard":"[^"]*",`)
+
 // inventory is all that the estate's own admin sees.
 func (e *estate) inventory() string {
 	var all strings.Builder
@@ -65,7 +69,7 @@ func (e *estate) inventory() string {
 	} {
 		all.WriteString(e.want(path, e.as("ops", "GET", path, ""), 200).body + "\n")
 	}
-	return all.String()
+	return itsOwnLook.ReplaceAllString(all.String(), "${1}")
 }
 
 // TestNoDoorLeadsToAnotherOrg tries every route that there is with a token of another org: it sees nothing of the estate and
