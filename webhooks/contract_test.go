@@ -11,10 +11,9 @@ import (
 
 // fixtures has one entry for every registered type.
 func fixtures() map[string]revoketest.SourceFixture {
-	return map[string]revoketest.SourceFixture{
-		"custom": customFixture(),
-		"okta":   oktaFixture(),
-	}
+	all := presetFixtures()
+	all["custom"], all["okta"] = customFixture(), oktaFixture()
+	return all
 }
 
 func TestEveryTypePassesTheBattery(t *testing.T) {

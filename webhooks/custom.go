@@ -302,7 +302,11 @@ var typeNames = []string{"type", "event_type", "eventType", "event"}
 // typeOf returns the sender's word for what happened. What is no object says nothing.
 func (c *custom) typeOf(b *budget, vars map[string]any) (string, error) {
 	if !c.eventType.absent() {
-		return b.text(c.eventType, vars)
+		text, err := b.text(c.eventType, vars)
+		if err == nil && text == "" {
+			err = misread{c.eventType.field, "the message does not say what happened"}
+		}
+		return text, err
 	}
 	o, ok := vars["body"].(objectValue)
 	if !ok {

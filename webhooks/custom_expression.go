@@ -43,7 +43,7 @@ func newLanguage() (language, error) {
 	l := language{adapter: adapter{types.DefaultTypeAdapter}}
 	var err error
 	l.env, err = cel.NewEnv(
-		cel.CustomTypeAdapter(l.adapter), cel.OptionalTypes(), ext.Strings(), cel.CrossTypeNumericComparisons(true), cel.DefaultUTCTimeZone(true),
+		cel.CustomTypeAdapter(l.adapter), cel.OptionalTypes(), ext.Strings(), ext.Regex(), cel.CrossTypeNumericComparisons(true), cel.DefaultUTCTimeZone(true),
 		cel.ParserExpressionSizeLimit(maxExpression), cel.ParserRecursionLimit(50), cel.ExpressionNodeLimit(maxNodes), cel.RegexProgramSizeLimit(maxRegex),
 		cel.Variable("body", cel.DynType), cel.Variable("headers", cel.MapType(cel.StringType, cel.StringType)),
 		cel.Variable("event_type", cel.StringType), cel.Variable("it", cel.DynType),

@@ -34,8 +34,8 @@ func newBasic(s basicSettings) (verifier, error) {
 			return Evidence{}, Unverified(WhyMissing)
 		}
 		scheme, encoded, _ := strings.Cut(values[0], " ")
-		given, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
-		if len(values) > 1 || !strings.EqualFold(scheme, "Basic") || err != nil {
+		given, err := base64.StdEncoding.Strict().DecodeString(encoded)
+		if len(values) > 1 || scheme != "Basic" || err != nil {
 			return Evidence{}, Unverified(WhyMalformed)
 		}
 		return proved(oneSecret(whole, func(s revoke.Secret) bool { return s.Equal(string(given)) }))

@@ -75,7 +75,7 @@ func newHMAC(s hmacSettings) (verifier, error) {
 	switch s.Encoding {
 	case "", "hex": // capitals too
 	case "base64":
-		v.decode = base64.StdEncoding.DecodeString
+		v.decode = base64.StdEncoding.Strict().DecodeString
 	case "base64url": // with padding and without
 		v.decode = func(text string) ([]byte, error) {
 			return base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
