@@ -18,7 +18,8 @@ import (
 // Sender is a configured sender of messages to /hooks.
 type Sender struct {
 	revoke.Source
-	Built bool // this build has its type
+	Built bool             // this build has its type
+	Means []revoke.Meaning // what its words say
 }
 
 // Senders reads what senders send, without the proof that it was they.
@@ -49,6 +50,14 @@ type sourceView struct {
 	Health    []healthView   `json:"health"`
 	Unknown   []unknownView  `json:"unknown"`
 	Rules     []ruleView     `json:"rules"`
+	Means     []meaningView  `json:"means"` // of a sender with words of its own
+}
+
+// meaningView is what one of a sender's words says.
+type meaningView struct {
+	Word   string            `json:"word"`
+	Signal revoke.SignalKind `json:"signal,omitempty"` // absent: nothing follows
+	Note   string            `json:"note,omitempty"`
 }
 
 // seconds is a length of time as our answers write it.
@@ -92,6 +101,7 @@ type knownSource struct {
 	scopes []string
 	app    string
 	built  bool
+	means  []revoke.Meaning
 }
 
 // sourcesOf returns the sources of an org, by name. A token that only reads sends nothing.
@@ -99,7 +109,7 @@ func (a *App) sourcesOf(org string) []knownSource {
 	var out []knownSource
 	for _, s := range a.cfg.Senders {
 		if s.Org == org {
-			out = append(out, knownSource{Source: s.Source, built: s.Built})
+			out = append(out, knownSource{Source: s.Source, built: s.Built, means: s.Means})
 		}
 	}
 	for i := range a.tokens {
@@ -113,13 +123,16 @@ func (a *App) sourcesOf(org string) []knownSource {
 	return out
 }
 
-func viewSource(s *knownSource, news *revoke.SourceNews, p *revoke.Pulse) sourceView {
+func viewSource(s *knownSource, news *revoke.SourceNews, p *revoke.Pulse, ails []revoke.Ailment) sourceView {
 	p.LastAt = max(p.LastAt, news.LastAt) // before this version only events were known
 
 	view := sourceView{
 		Name: s.Name, Type: s.Type, Org: s.Org, Authority: s.Authority, Scopes: s.scopes, App: s.app, IDs: s.IDs, Learn: s.Learns, Built: s.built,
 		State: string(p.State()), Since: p.KnownSince, LastHeard: p.LastAt, Gap: secondsOf(p.UsualGap), Health: []healthView{},
-		Unknown: []unknownView{}, Rules: []ruleView{},
+		Unknown: []unknownView{}, Rules: []ruleView{}, Means: []meaningView{},
+	}
+	for _, m := range s.means {
+		view.Means = append(view.Means, meaningView(m))
 	}
 	if s.Type != revoke.TypeToken {
 		view.SilentAt = secondsOf(p.SilentAfter)
@@ -129,6 +142,9 @@ func viewSource(s *knownSource, news *revoke.SourceNews, p *revoke.Pulse) source
 	}
 	for _, w := range p.Wrongs(s.Name) {
 		view.Health = append(view.Health, healthView{string(w.State), w.Since, w.Text})
+	}
+	for _, ail := range ails {
+		view.Health = append(view.Health, healthView(ail))
 	}
 	for _, u := range news.Unknown {
 		view.Unknown = append(view.Unknown, unknownView{u.Type, u.Count, u.LastAt, u.Sample})
@@ -182,9 +198,34 @@ func (a *App) listSources(c *fiber.Ctx, t *token) error {
 	for i := range found {
 		pulses[names[i]] = &found[i]
 	}
+	ails, err := a.ailments(ctx, t.voice.Org, names)
+	if err != nil {
+		return err
+	}
 	return paged(c, page, limit, sure(func(s *knownSource) sourceView {
-		return viewSource(s, cmp.Or(news[s.Name], &revoke.SourceNews{}), pulses[s.Name])
+		return viewSource(s, cmp.Or(news[s.Name], &revoke.SourceNews{}), pulses[s.Name], ails[s.Name])
 	}), func(s *knownSource) any { return s.Name })
+}
+
+// ailments is what is wrong with what we do for each of these sources.
+func (a *App) ailments(ctx context.Context, org string, names []string) (map[string][]revoke.Ailment, error) {
+	unread, err := a.cfg.Store.Unread(ctx, org, names)
+	if err != nil {
+		return nil, fmt.Errorf("read what waits at sources: %w", err)
+	}
+	all, err := a.cfg.Store.Errands(ctx, org, names)
+	if err != nil {
+		return nil, fmt.Errorf("read what is done for sources: %w", err)
+	}
+	errands := map[string][]revoke.Errand{}
+	for _, e := range all {
+		errands[e.Source] = append(errands[e.Source], e)
+	}
+	out := map[string][]revoke.Ailment{}
+	for _, u := range unread {
+		out[u.Source] = revoke.Ailments(a.cfg.Clock.Now(), u, errands[u.Source])
+	}
+	return out, nil
 }
 
 // named returns the rows of a page of what is sorted by name, and one more where there are more.

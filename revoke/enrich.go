@@ -15,7 +15,7 @@ type Reading struct {
 	Source     string
 	About      string // what is to be read: one read answers all events that were received before it was asked
 	State      ReadingState
-	DueAt      Instant
+	DueAt      Instant // of one that is parked, since when
 	FirstAt    Instant // when it was first owed, or a person asked for it again; the ladder ends 7 days after it
 	Attempts   int
 	Lease      ID // who reads; what is said under another lease counts for nothing
@@ -90,6 +90,7 @@ type Unread struct {
 	Source          string
 	Waiting, Parked int
 	OldestAt        Instant // since when the oldest that is not parked waits; zero when nothing does
+	ParkedAt        Instant // since when the oldest is parked
 }
 
 // Unanswered says what becomes of a read that failed: it is tried again on the ladder of deliveries, and parked after 7 days. The
@@ -99,7 +100,7 @@ func (o *OwedRead) Unanswered(err error, now Instant) ReadSettlement {
 	s := ReadSettlement{State: ReadingDue, Error: shorten(err.Error()), At: now}
 	wait, park := pace(err, newest.Attempts+1, newest.FirstAt, now)
 	if s.DueAt = now.Add(wait); park {
-		s.State, s.DueAt = ReadingParked, 0
+		s.State, s.DueAt = ReadingParked, now
 		s.Alarms = []Alarm{NewAlarm(AlarmKey{o.Org, AlarmParked, o.Source}, "events of source "+o.Source+" are parked, for its API could not be read; look at them and replay them", now)}
 	}
 	if _, refused := errors.AsType[RefusedCredential](err); refused {

@@ -3,6 +3,7 @@ package revoke
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -76,6 +77,42 @@ func (e Errand) Done(now, next Instant) (Errand, []AlarmKey) {
 func (e *Errand) Alarms() []AlarmKey {
 	about := e.Source + " " + string(e.Name)
 	return []AlarmKey{{e.Org, AlarmUpkeep, about}, {e.Org, AlarmCredential, about}}
+}
+
+// Ailment is something that is not as it should be with what we do for a source.
+type Ailment struct {
+	State string // parked, unread or failing
+	Since Instant
+	Text  string
+}
+
+// slowRead is from when on something waits too long to be read.
+const slowRead = time.Minute
+
+// Ailments says all that is not as it should be with a source's reads and errands, the worst first.
+func Ailments(now Instant, unread Unread, errands []Errand) []Ailment {
+	var out []Ailment
+	if n := unread.Parked; n > 0 {
+		out = append(out, Ailment{"parked", unread.ParkedAt, fmt.Sprintf("%d events could not be read at its API for 7 days, or never can be: look at /v1/events?state=parked, and replay them", n)})
+	}
+	for _, e := range errands {
+		if e.Failures == 0 {
+			continue
+		}
+		text := fmt.Sprintf("its %s failed %d times in a row: %s", e.Name, e.Failures, e.LastError)
+		if e.ExpiresAt != 0 {
+			text += "; what it keeps alive ends at " + e.ExpiresAt.String()
+		}
+		since := e.DoneAt
+		if since == 0 {
+			since = e.FailedAt
+		}
+		out = append(out, Ailment{"failing", since, text})
+	}
+	if n := unread.Waiting; n > 0 && now.Sub(unread.OldestAt) > slowRead {
+		out = append(out, Ailment{"unread", unread.OldestAt, fmt.Sprintf("%d events wait to be read at its API: see whether that answers, and whether our credential is accepted there", n)})
+	}
+	return out
 }
 
 // Errands is what those who run errands need of a store.

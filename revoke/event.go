@@ -136,6 +136,13 @@ type Signal struct {
 	Counting    bool // the caller wants to know how many sessions it covers
 }
 
+// Meaning is what one of a sender's words says here, for people: the rule of its signal says what follows.
+type Meaning struct {
+	Word   string     // the sender's
+	Signal SignalKind // empty: nothing follows
+	Note   string     // why nothing follows, or when it is another signal
+}
+
 // EventState is what became of an event. The set is closed.
 type EventState string
 

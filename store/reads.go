@@ -238,8 +238,8 @@ func (s *Store) Unread(ctx context.Context, org string, sources []string) ([]rev
 	for i, source := range sources {
 		out[i].Source = source
 		err := s.read(ctx, `SELECT count(CASE WHEN state <> 'parked' THEN 1 END), count(CASE WHEN state = 'parked' THEN 1 END),
-			coalesce(min(CASE WHEN state <> 'parked' THEN first_at END), 0) FROM readings WHERE org = $1 AND source = $2`, func(rows *sql.Rows) error {
-			return rows.Scan(&out[i].Waiting, &out[i].Parked, &out[i].OldestAt)
+			coalesce(min(CASE WHEN state <> 'parked' THEN first_at END), 0), coalesce(min(CASE WHEN state = 'parked' THEN due_at END), 0) FROM readings WHERE org = $1 AND source = $2`, func(rows *sql.Rows) error {
+			return rows.Scan(&out[i].Waiting, &out[i].Parked, &out[i].OldestAt, &out[i].ParkedAt)
 		}, org, clean(source))
 		if err != nil {
 			return nil, fmt.Errorf("count what waits to be read at %s: %w", source, err)

@@ -75,6 +75,7 @@ func (e *errand) poll(ctx context.Context, poller Poller, at revoke.Errand) {
 			return
 		}
 		e.ran = true
+		e.Handler.heard(at.Org, at.Source) // it answered, and would have said
 		at.Kept = cmp.Or(page.Next, at.Kept)
 		now := e.Clock.Now()
 		next := now.Add(max(cmp.Or(page.Wait, pollEvery), time.Second))

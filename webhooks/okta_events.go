@@ -77,54 +77,60 @@ const (
 	whatever                // the outcome speaks of something else: a lock is logged as the failed sign-in that caused it
 )
 
-// oktaMeaningOf is the table of event types that can reach a hook. It reports false for what nobody has taught us.
-func oktaMeaningOf(eventType string) (oktaMeaning, bool) {
-	says := func(kind revoke.SignalKind, who about, outcome demand) (oktaMeaning, bool) {
-		return oktaMeaning{kind: kind, about: who, outcome: outcome}, true
+// oktaMeanings is the table of event types that can reach a hook.
+var oktaMeanings = oktaTable()
+
+// oktaTable lists what the types say that share a meaning.
+func oktaTable() map[string]oktaMeaning {
+	out := map[string]oktaMeaning{}
+	say := func(m oktaMeaning, types ...string) {
+		for _, t := range types {
+			out[t] = m
+		}
 	}
-	switch eventType {
-	case "user.lifecycle.deactivate":
-		return says(revoke.Deactivated, target, succeeded)
-	case "user.lifecycle.suspend":
-		return says(revoke.Suspended, target, succeeded)
-	case "user.lifecycle.delete.initiated":
-		return says(revoke.Deleted, target, succeeded)
-	case "user.lifecycle.activate", "user.lifecycle.reactivate", "user.lifecycle.unsuspend":
-		return says(revoke.Reactivated, target, succeeded)
-	case "user.account.lock":
-		return says(revoke.Locked, targetSelf, whatever)
-	case "user.account.unlock":
-		return says(revoke.Unlocked, targetSelf, notFailed)
-	case "user.account.unlock_by_admin":
-		return says(revoke.Unlocked, target, notFailed)
-	case "user.account.update_password":
-		return says(revoke.CredentialChanged, targetSelf, notFailed)
-	case "user.account.reset_password", "user.mfa.factor.reset_all", "user.mfa.factor.deactivate", "user.mfa.factor.suspend":
-		return says(revoke.CredentialChanged, target, notFailed)
-	case "user.session.clear", "user.authentication.universal_logout", "user.authentication.universal_logout.scheduled":
-		return says(revoke.SessionsCleared, target, notFailed)
-	case "user.session.end":
-		return says(revoke.SessionsCleared, session, notFailed)
-	case "security.breached_credential.detected", "user.account.report_suspicious_activity_by_enduser":
-		return says(revoke.CredentialCompromised, targetSelf, whatever)
-	case "user.risk.detect", "user.risk.change":
-		return says(revoke.RiskRaised, target, whatever)
-	case "device.lifecycle.suspend":
-		return says(revoke.DeviceLost, device, notFailed)
-	case "device.lifecycle.deactivate", "device.lifecycle.delete", "device.user.remove":
-		return says(revoke.DeviceUnenrolled, device, notFailed)
-	case "group.user_membership.remove", "application.user_membership.remove":
-		return says(revoke.AccessChanged, target, notFailed)
-	case "user.lifecycle.create", "user.import.password", "user.mfa.factor.activate", "user.mfa.factor.unsuspend", "user.mfa.factor.update",
-		"device.lifecycle.activate", "device.lifecycle.unsuspend", "device.user.add", "device.enrollment.create",
-		"group.user_membership.add", "user.account.privilege.grant":
-		return oktaMeaning{why: "it ends nothing"}, true
-	case "user.session.context.change", "policy.auth_reevaluate.fail":
-		return oktaMeaning{why: "Okta judges it and says with another event what it did"}, true
-	case "user.account.update_profile", "user.account.privilege.revoke", "system.api_token.revoke":
-		return oktaMeaning{why: "it changes nobody's sessions"}, true
+	say(oktaMeaning{kind: revoke.Deactivated, about: target, outcome: succeeded}, "user.lifecycle.deactivate")
+	say(oktaMeaning{kind: revoke.Suspended, about: target, outcome: succeeded}, "user.lifecycle.suspend")
+	say(oktaMeaning{kind: revoke.Deleted, about: target, outcome: succeeded}, "user.lifecycle.delete.initiated")
+	say(oktaMeaning{kind: revoke.Reactivated, about: target, outcome: succeeded}, "user.lifecycle.activate", "user.lifecycle.reactivate", "user.lifecycle.unsuspend")
+	say(oktaMeaning{kind: revoke.Locked, about: targetSelf, outcome: whatever}, "user.account.lock")
+	say(oktaMeaning{kind: revoke.Unlocked, about: targetSelf, outcome: notFailed}, "user.account.unlock")
+	say(oktaMeaning{kind: revoke.Unlocked, about: target, outcome: notFailed}, "user.account.unlock_by_admin")
+	say(oktaMeaning{kind: revoke.CredentialChanged, about: targetSelf, outcome: notFailed}, "user.account.update_password")
+	say(oktaMeaning{kind: revoke.CredentialChanged, about: target, outcome: notFailed}, "user.account.reset_password", "user.mfa.factor.reset_all",
+		"user.mfa.factor.deactivate", "user.mfa.factor.suspend")
+	say(oktaMeaning{kind: revoke.SessionsCleared, about: target, outcome: notFailed}, "user.session.clear", "user.authentication.universal_logout", "user.authentication.universal_logout.scheduled")
+	say(oktaMeaning{kind: revoke.SessionsCleared, about: session, outcome: notFailed}, "user.session.end")
+	say(oktaMeaning{kind: revoke.CredentialCompromised, about: targetSelf, outcome: whatever}, "security.breached_credential.detected", "user.account.report_suspicious_activity_by_enduser")
+	say(oktaMeaning{kind: revoke.RiskRaised, about: target, outcome: whatever}, "user.risk.detect", "user.risk.change")
+	say(oktaMeaning{kind: revoke.DeviceLost, about: device, outcome: notFailed}, "device.lifecycle.suspend")
+	say(oktaMeaning{kind: revoke.DeviceUnenrolled, about: device, outcome: notFailed}, "device.lifecycle.deactivate", "device.lifecycle.delete", "device.user.remove")
+	say(oktaMeaning{kind: revoke.AccessChanged, about: target, outcome: notFailed}, "group.user_membership.remove", "application.user_membership.remove")
+	say(oktaMeaning{why: "it ends nothing"}, "user.lifecycle.create", "user.import.password", "user.mfa.factor.activate", "user.mfa.factor.unsuspend", "user.mfa.factor.update", "device.lifecycle.activate",
+		"device.lifecycle.unsuspend", "device.user.add", "device.enrollment.create", "group.user_membership.add", "user.account.privilege.grant")
+	say(oktaMeaning{why: "Okta judges it and says with another event what it did"}, "user.session.context.change", "policy.auth_reevaluate.fail")
+	say(oktaMeaning{why: "it changes nobody's sessions"}, "user.account.update_profile", "user.account.privilege.revoke", "system.api_token.revoke")
+	return out
+}
+
+// Means returns what Okta's event types say.
+func (*okta) Means() []revoke.Meaning {
+	out := make([]revoke.Meaning, 0, len(oktaMeanings))
+	for word, m := range oktaMeanings {
+		note := m.why
+		switch {
+		case m.kind == revoke.RiskRaised:
+			note = "risk-high where its level is HIGH"
+		case m.about == session:
+			note = "that session; nothing where the person signed out"
+		case m.about == device:
+			note = "that device"
+		case m.outcome == succeeded:
+			note = "where it succeeded"
+		}
+		out = append(out, revoke.Meaning{Word: word, Signal: m.kind, Note: note})
 	}
-	return oktaMeaning{}, false
+	slices.SortFunc(out, func(a, b revoke.Meaning) int { return strings.Compare(a.Word, b.Word) })
+	return out
 }
 
 // item reads one log event.
@@ -137,7 +143,7 @@ func (o *okta) item(raw json.RawMessage) Item {
 	if err := item.OccurredAt.UnmarshalText([]byte(e.Published.value)); err != nil || item.OccurredAt < 0 {
 		item.OccurredAt = 0 // news without a readable time is still news; it counts as of now
 	}
-	meaning, taught := oktaMeaningOf(item.Type)
+	meaning, taught := oktaMeanings[item.Type]
 	switch {
 	case item.Type == "":
 		item.State, item.Note = revoke.EventMalformed, "it has no eventType"

@@ -39,6 +39,22 @@ type Type struct {
 	HandshakeBeforeAuth bool
 }
 
+// Explainer is a [Receiver] that can say what its sender's words mean. Every type with words of its own is one.
+type Explainer interface {
+	// Means returns what each word says, by word. It makes no call.
+	Means() []revoke.Meaning
+}
+
+// Means returns what a source's words say, by word; nil where its type does not tell.
+func (h *Handler) Means(source string) []revoke.Meaning {
+	if s, ok := h.seats[source]; ok {
+		if e, tells := s.receiver.(Explainer); tells {
+			return e.Means()
+		}
+	}
+	return nil
+}
+
 // Deps is what a type is given that calls its sender.
 type Deps struct {
 	Clients *outbound.Maker  // makes the clients: Configured for addresses in the settings, Guarded for any other

@@ -22,10 +22,10 @@ func (t trial) Read(source string, header http.Header, body []byte) ([]revoke.Ev
 }
 
 // inspected is who sends to /hooks, as the doors show them.
-func (l *Loaded) inspected() []api.Sender {
+func (l *Loaded) inspected(hooks *webhooks.Handler) []api.Sender {
 	var out []api.Sender
 	for name, s := range l.Sources {
-		out = append(out, api.Sender{Source: s.source(name, l.TimeZone), Built: s.own != nil})
+		out = append(out, api.Sender{Source: s.source(name, l.TimeZone), Built: s.own != nil, Means: hooks.Means(name)})
 	}
 	return out
 }

@@ -51,6 +51,11 @@ type newsSource struct {
 		Block   string `json:"block"`
 		Changed bool   `json:"changed"`
 	} `json:"rules"`
+	Means []struct {
+		Word   string `json:"word"`
+		Signal string `json:"signal"`
+		Note   string `json:"note"`
+	} `json:"means"`
 }
 
 type sourceListCommand struct{}
@@ -129,7 +134,7 @@ type sourceRulesCommand struct {
 // Help shows an example.
 func (sourceRulesCommand) Help() string {
 	return `Whether a signal ends sessions, as of when, and what becomes of the source's block. A rule of the settings that differs from
-what holds by default is marked.
+what holds by default is marked. Below stands which signal each of the sender's own words is.
 
   curfew source rules okta`
 }
@@ -161,6 +166,14 @@ func (c sourceRulesCommand) Run(ctx context.Context, sh *shell) error {
 				}
 				rows = append(rows, []string{rule.Signal, rule.Cut, rule.Block, changed})
 			}
+			if err := sh.table(rows...); err != nil || len(s.Means) == 0 {
+				return err
+			}
+			rows = [][]string{{"ITS WORD", "SIGNAL", ""}}
+			for _, m := range s.Means {
+				rows = append(rows, []string{m.Word, cmp.Or(m.Signal, "-"), m.Note})
+			}
+			_, _ = fmt.Fprintln(sh.out)
 			return sh.table(rows...)
 		})
 	}

@@ -122,6 +122,9 @@ func (m *Memory) Unread(ctx context.Context, org string, sources []string) (out 
 				case r.Org != org || r.Source != source:
 				case r.State == revoke.ReadingParked:
 					u.Parked++
+					if u.ParkedAt == 0 || r.DueAt < u.ParkedAt {
+						u.ParkedAt = r.DueAt
+					}
 				default:
 					u.Waiting++
 					if u.OldestAt == 0 || r.FirstAt < u.OldestAt {

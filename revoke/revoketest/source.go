@@ -195,8 +195,8 @@ func (s *sender) want(w *httptest.ResponseRecorder, status, kept int, what strin
 }
 
 // credential returns the headers with which the sender proves body.
-func (s *sender) credential(body, key string) http.Header {
-	before, after := s.request(body), s.signed(body, key)
+func (s *sender) credential(body string) http.Header {
+	before, after := s.request(body), s.signed(body, senderKey)
 	maps.DeleteFunc(after.Header, func(name string, values []string) bool {
 		return slices.Equal(before.Header[name], values) || slices.Contains(s.Unproved, name)
 	})

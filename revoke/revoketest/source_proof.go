@@ -33,7 +33,7 @@ func caseRefused(s *sender) {
 	refuse("case 2, wrong last character", s.signed(body, senderKey[:len(senderKey)-1]+"!"))
 	refuse("case 2, wrong first character", s.signed(body, "!"+senderKey[1:]))
 	refuse("case 13, another source's", s.signed(body, neighbourKey))
-	for name, values := range s.credential(body, senderKey) {
+	for name, values := range s.credential(body) {
 		for what, value := range map[string]string{
 			"empty": "", "truncated": values[0][:len(values[0])-1], "10 kB": strings.Repeat("a", 10<<10),
 			"longer": values[0] + "0", "not ASCII": "\xff\xfe" + values[0],
@@ -108,12 +108,12 @@ func caseCapitals(s *sender) {
 	body := s.Message(s.News("id-1", "sally"))
 	r := s.signed(body, senderKey)
 	hexadecimal := regexp.MustCompile("[0-9a-f]{40,}")
-	for name, values := range s.credential(body, senderKey) {
+	for name, values := range s.credential(body) {
 		r.Header[name] = []string{hexadecimal.ReplaceAllStringFunc(values[0], strings.ToUpper)}
 	}
 	s.want(s.send(r), s.Answer, 1, "case 4, capitals")
 	r = s.signed(body, senderKey)
-	for name, values := range s.credential(body, senderKey) {
+	for name, values := range s.credential(body) {
 		r.Header[name] = []string{hexadecimal.ReplaceAllStringFunc(values[0], func(h string) string { return strings.Repeat("z", len(h)) })}
 	}
 	s.want(s.send(r), http.StatusUnauthorized, 1, "case 4, not hexadecimal")
@@ -163,7 +163,7 @@ func caseForged(s *sender) {
 		body := []byte(good)
 		body[random.IntN(len(body))] = byte(random.UintN(256)) //nolint:gosec // G115: below 256
 		r := s.request(string(body))
-		for name, values := range s.credential(good, senderKey) {
+		for name, values := range s.credential(good) {
 			value := []byte(values[0])
 			at := random.IntN(len(value))
 			value[at] ^= byte(1 + random.UintN(255)) //nolint:gosec // G115: below 256

@@ -26,18 +26,18 @@ func (b *bench) waiting(source, about string, at revoke.Instant) revoke.Reading 
 	return r
 }
 
-func (b *bench) claimReads(source string, n int, now, until revoke.Instant, lease revoke.ID) []revoke.OwedRead {
+func (b *bench) claimReads(n int, now, until revoke.Instant, lease revoke.ID) []revoke.OwedRead {
 	b.Helper()
-	owed, err := b.store.ClaimReads(b.deadline(), org, source, n, now, until, lease)
+	owed, err := b.store.ClaimReads(b.deadline(), org, "graph", n, now, until, lease)
 	if err != nil {
 		b.Fatalf("claim reads: %v", err)
 	}
 	return owed
 }
 
-func (b *bench) nextRead(source string) revoke.Instant {
+func (b *bench) nextRead() revoke.Instant {
 	b.Helper()
-	next, err := b.store.NextRead(b.deadline(), org, source)
+	next, err := b.store.NextRead(b.deadline(), org, "graph")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -47,14 +47,14 @@ func (b *bench) nextRead(source string) revoke.Instant {
 func readsTakeTheirCourse(b *bench) {
 	sally, tom, again := b.waiting("graph", "users/sally", 100), b.waiting("graph", "users/tom", 50), b.waiting("graph", "users/sally", 900)
 	b.waiting("other", "users/sally", 10)
-	if next := b.nextRead("graph"); next != 50 {
+	if next := b.nextRead(); next != 50 {
 		b.Errorf("the next read is due at %d, want 50", next)
 	}
-	if owed := b.claimReads("graph", 10, 49, 500, b.id()); len(owed) != 0 {
+	if owed := b.claimReads(10, 49, 500, b.id()); len(owed) != 0 {
 		b.Errorf("before anything is due: got %+v", owed)
 	}
 	lease := b.id()
-	owed := b.claimReads("graph", 10, 100, 500, lease)
+	owed := b.claimReads(10, 100, 500, lease)
 	for _, r := range []*revoke.Reading{&sally, &tom, &again} {
 		r.State, r.Lease, r.LeaseUntil = revoke.ReadingClaimed, lease, 500
 	}
@@ -66,7 +66,7 @@ func readsTakeTheirCourse(b *bench) {
 	if owed[1].About != "users/sally" || owed[1].Lease != lease || len(owed[1].Events) != 2 || owed[1].Events[0].ID != sally.Event || string(owed[1].Events[0].Body) != `{"id":1}` {
 		b.Errorf("a read without its events: %+v", owed[1])
 	}
-	if next := b.nextRead("graph"); next != 500 {
+	if next := b.nextRead(); next != 500 {
 		b.Errorf("all are leased: the next is due at %d, want 500", next)
 	}
 	settle := revoke.ReadSettlement{State: revoke.ReadingDue, DueAt: 700, Error: "it answered 500", At: 200}
@@ -76,14 +76,14 @@ func readsTakeTheirCourse(b *bench) {
 	if err := b.store.SettleRead(b.deadline(), owed[1], settle); !errors.Is(err, revoke.ErrLeaseLost) {
 		b.Errorf("settled twice: got %v, want ErrLeaseLost", err)
 	}
-	if next := b.nextRead("graph"); next != 500 {
+	if next := b.nextRead(); next != 500 {
 		b.Errorf("the next is due at %d, want 500", next)
 	}
-	third := b.claimReads("graph", 1, 700, 900, b.id())
+	third := b.claimReads(1, 700, 900, b.id())
 	if len(third) != 1 || third[0].About != "users/tom" {
 		b.Fatalf("a lease that ended: got %+v", third)
 	}
-	third = b.claimReads("graph", 1, 700, 900, b.id())
+	third = b.claimReads(1, 700, 900, b.id())
 	if len(third) != 1 || third[0].Readings[0].Attempts != 1 || third[0].Readings[0].LastError != "it answered 500" || third[0].Readings[0].FirstAt != 100 {
 		b.Fatalf("after a failure: got %+v", third)
 	}
@@ -121,7 +121,7 @@ func oneReadsAtATime(b *bench) {
 	}
 	b.same("each is leased once", seen, map[string]int{"users/0": 10, "users/1": 10, "users/2": 10})
 	b.waiting("graph", "users/0", 1)
-	if owed := b.claimReads("graph", 10, 10, 1000, b.id()); len(owed) != 0 {
+	if owed := b.claimReads(10, 10, 1000, b.id()); len(owed) != 0 {
 		b.Errorf("somebody reads about it: got %+v", owed)
 	}
 }
@@ -129,7 +129,7 @@ func oneReadsAtATime(b *bench) {
 func leaseInFacts(b *bench) {
 	r := b.waiting("graph", "users/sally", 1)
 	lease := b.id()
-	b.claimReads("graph", 1, 10, 1000, lease)
+	b.claimReads(1, 10, 1000, lease)
 	seen := b.facts(revoke.Need{Readings: []revoke.ID{r.Event, b.id()}})
 	r.State, r.Lease, r.LeaseUntil = revoke.ReadingClaimed, lease, 1000
 	b.same("the facts", seen.Readings, map[revoke.ID]revoke.Reading{r.Event: r})
@@ -137,12 +137,12 @@ func leaseInFacts(b *bench) {
 
 func parkedReads(b *bench) {
 	r := b.waiting("graph", "users/sally", 1)
-	owed := b.claimReads("graph", 1, 10, 1000, b.id())
+	owed := b.claimReads(1, 10, 1000, b.id())
 	raised := alarm(revoke.AlarmParked, "graph", "reads are parked", 10)
-	if err := b.store.SettleRead(b.deadline(), owed[0], revoke.ReadSettlement{State: revoke.ReadingParked, Error: "it answered 404", At: 10, Alarms: []revoke.Alarm{raised}}); err != nil {
+	if err := b.store.SettleRead(b.deadline(), owed[0], revoke.ReadSettlement{State: revoke.ReadingParked, DueAt: 9, Error: "it answered 404", At: 10, Alarms: []revoke.Alarm{raised}}); err != nil {
 		b.Fatal(err)
 	}
-	if next := b.nextRead("graph"); next != 0 || len(b.claimReads("graph", 1, 1<<50, 1<<51, b.id())) > 0 {
+	if next := b.nextRead(); next != 0 || len(b.claimReads(1, 1<<50, 1<<51, b.id())) > 0 {
 		b.Errorf("what is parked is due at %d, want never", next)
 	}
 	events, err := b.store.Events(b.deadline(), revoke.EventQuery{Org: org, State: revoke.EventParked, Limit: 10})
@@ -153,19 +153,19 @@ func parkedReads(b *bench) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.same("what waits", unread, []revoke.Unread{{Source: "graph", Parked: 1}})
+	b.same("what waits", unread, []revoke.Unread{{Source: "graph", Parked: 1, ParkedAt: 9}})
 	b.same("its alarm", b.alarms(revoke.AlarmQuery{}), []revoke.Alarm{raised})
 }
 
 func readsOwedAgain(b *bench) {
 	r := b.waiting("graph", "users/sally", 1)
-	before := b.claimReads("graph", 1, 10, 1000, b.id())
+	before := b.claimReads(1, 10, 1000, b.id())
 	r.DueAt, r.FirstAt = 20, 20
 	b.write(revoke.Effects{Readings: []revoke.Reading{r}})
 	if err := b.store.SettleRead(b.deadline(), before[0], revoke.ReadSettlement{State: revoke.ReadingDue}); !errors.Is(err, revoke.ErrLeaseLost) {
 		b.Errorf("under the lease from before: got %v, want ErrLeaseLost", err)
 	}
-	if owed := b.claimReads("graph", 1, 20, 1000, b.id()); len(owed) != 1 || owed[0].Readings[0].FirstAt != 20 || owed[0].Readings[0].Attempts != 0 {
+	if owed := b.claimReads(1, 20, 1000, b.id()); len(owed) != 1 || owed[0].Readings[0].FirstAt != 20 || owed[0].Readings[0].Attempts != 0 {
 		b.Errorf("owed once more: got %+v", owed)
 	}
 }
@@ -177,7 +177,7 @@ func sourceNotes(b *bench) {
 	known := func() string {
 		b.Helper()
 		b.waiting("graph", "users/sally", 1)
-		owed := b.claimReads("graph", 1, 10, 1000, b.id())
+		owed := b.claimReads(1, 10, 1000, b.id())
 		for _, r := range owed[0].Readings {
 			b.write(revoke.Effects{Read: []revoke.ID{r.Event}})
 		}
