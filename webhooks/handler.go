@@ -237,7 +237,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, s *seat) Respon
 	if err != nil {
 		return h.refuse(s, err)
 	}
-	h.heard(s.source.Org, s.source.Name)
+	if evidence.Proof != ProvedItems { // else nobody has proved anything yet
+		h.heard(s.source.Org, s.source.Name)
+	}
 	if refusal := h.unreadable(s, in); refusal != nil {
 		return *refusal
 	}
@@ -287,7 +289,7 @@ func (s *seat) verify(in Request) (Evidence, error) {
 	switch {
 	case err != nil:
 		return Evidence{}, err
-	case evidence.Proof == ProvedSender, evidence.Proof == ProvedTransport && s.transport:
+	case evidence.Proof == ProvedSender, evidence.Proof == ProvedItems, evidence.Proof == ProvedTransport && s.transport:
 		return evidence, nil
 	}
 	return Evidence{}, Unverified(whyTransport)

@@ -65,6 +65,9 @@ func (h *Handler) receive(ctx context.Context, s *seat, in Request, evidence Evi
 		return tooLarge(fmt.Sprintf("send at most %d items in one message", s.limits.Items))
 	}
 	events := h.events(s, items, evidence)
+	if evidence.Proof == ProvedItems && len(events) > 0 {
+		h.heard(s.source.Org, s.source.Name)
+	}
 	// A sender that hangs up, or a shutdown that begins, must not undo what is being committed: it would be neither done nor
 	// sent again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.commitTimeout)
@@ -80,7 +83,13 @@ func (h *Handler) receive(ctx context.Context, s *seat, in Request, evidence Evi
 func (h *Handler) events(s *seat, items []Item, evidence Evidence) []revoke.Event {
 	events := make([]revoke.Event, 0, len(items))
 	for i := range items {
-		if why := items[i].Refused; why != "" {
+		why := items[i].Refused
+		if evidence.Proof == ProvedItems {
+			if evidence.Key = items[i].Key; evidence.Key == "" && why == "" {
+				why = WhyMissing
+			}
+		}
+		if why != "" {
 			h.observer.Refused(s.source.Name, string(why))
 			continue
 		}

@@ -40,6 +40,7 @@ const (
 	ProvedNothing   Proof = iota
 	ProvedSender          // the request carries the source's secret, or a signature by it
 	ProvedTransport       // the sender cannot prove itself: accepted only with `insecure_transport_only: true`
+	ProvedItems           // each item proves itself and has [Item.Key], or it is refused
 )
 
 // Evidence is what a verified request proved, by which key, and the sender's id of this delivery. Key and Delivery stand in
@@ -65,6 +66,7 @@ type Item struct {
 	Signals    []revoke.Signal
 	Read       string // what an [Enricher] must read before anything follows: one text for all that one read answers, such as users/00u1
 	Refused    Why    // it proves nothing itself, where each item must: it is counted, nothing of it is kept, its neighbours act
+	Key        string // the secret that it proved itself by, where each item must ([ProvedItems])
 }
 
 // Limits is what a source takes. A zero member means the default.

@@ -40,6 +40,7 @@ type SourceFixture struct {
 	// What follows says in what a sender differs from one that posts batches of JSON with a secret beside them.
 
 	Single     bool           // a message is one item
+	PerItem    bool           // each item proves itself: a message without any proof is answered like any other, and nothing of it is kept
 	Unproved   []string       // headers that Sign sets and that prove nothing
 	AnyKey     bool           // whatever is not empty is a key, a blank too
 	SignsBody  bool           // the proof is about the body
