@@ -154,6 +154,9 @@ func (s *Service) DeleteResource(ctx context.Context, actor Actor, src Source, i
 func (s *Service) DeactivateRefused(ctx context.Context, actor Actor, src Source, id ID, why string) error {
 	_, err := s.provision(ctx, actor, src, Need{Org: src.Org, Resources: []ID{id}}, func(d *decision) (Provisioned, error) {
 		r, err := d.own(id)
+		if err == nil && r.Type != TypeUser {
+			err = ErrNotFound
+		}
 		if err != nil {
 			return Provisioned{}, err
 		}
@@ -169,18 +172,40 @@ func (s *Service) DeactivateRefused(ctx context.Context, actor Actor, src Source
 	return err
 }
 
-// DeactivateRefusedCreation does the same for a refused creation, by the identifiers that it carried.
-func (s *Service) DeactivateRefusedCreation(ctx context.Context, actor Actor, src Source, subject Subject, why string) error {
+// DeactivateRefusedCreation does the same for a refused creation, by the identifiers that it carried, of which nothing is
+// learned. It reports false where they name nobody in particular, so that a person has to decide.
+func (s *Service) DeactivateRefusedCreation(ctx context.Context, actor Actor, src Source, subject Subject, why string) (carriedOut bool, err error) {
 	need := Need{Org: src.Org}
 	need.addSubject(subject.In(src.Org))
-	_, err := s.provision(ctx, actor, src, need, func(d *decision) (Provisioned, error) {
-		d.refused(ID{}, why)
-		if user, ok := d.resolve(subject.In(src.Org), 0); ok {
-			d.say(user, Signal{Kind: Deactivated, Repeated: d.f.blockedBy(user, src.Authority, ClassPlain)})
+	name := ResourceName{Org: src.Org, Authority: src.Authority, Type: TypeUser}
+	for _, id := range subject {
+		switch id.Namespace {
+		case NamespaceUserName:
+			name.UserName = Fold(id.Value)
+		case src.IDs:
+			name.ExternalID = id.Value
 		}
+	}
+	need.Names = []ResourceName{name}
+	_, err = s.provision(ctx, actor, src, need, func(d *decision) (Provisioned, error) {
+		d.in.source.Learns = false
+		d.refused(ID{}, why)
+		user, ok := d.resolve(subject.In(src.Org), 0)
+		if carriedOut = ok; !ok {
+			return Provisioned{}, nil
+		}
+		repeated := d.f.blockedBy(user, src.Authority, ClassPlain)
+		for _, id := range sortedKeys(d.f.Resources) {
+			r, err := d.own(id)
+			if err == nil && r.Type == TypeUser && r.Active && slices.Contains(d.f.members(user), r.User) {
+				r.RefusedAt, r.SameValues = d.f.Now, true
+				d.write(Effects{Resources: []Resource{r}})
+			}
+		}
+		d.say(user, Signal{Kind: Deactivated, Repeated: repeated})
 		return Provisioned{}, nil
 	})
-	return err
+	return carriedOut, err
 }
 
 // refused puts on record that what follows was part of a request that was refused, and why.

@@ -141,11 +141,22 @@ func TestRefusedDeactivation(t *testing.T) {
 		}
 		wantLive(t, s, phone, false, "after the lift")
 	}
-	if err := s.DeactivateRefusedCreation(t.Context(), someone, directory, by("sally@example.edu"), "no userName"); err != nil {
-		t.Fatal(err)
+	if ok, err := s.DeactivateRefusedCreation(t.Context(), someone, directory, by("sally@example.edu"), "no userName"); err != nil || !ok {
+		t.Fatal(ok, err)
 	}
 	if _, err := s.Register(t.Context(), portalApp, revoke.Registration{Subject: by("sally@example.edu"), App: "portal", Kind: revoke.Mobile}); !errors.Is(err, revoke.ErrBlocked) {
 		t.Errorf("after a refused inactive creation = %v, want ErrBlocked", err)
+	}
+	creation := by("new@example.edu")
+	creation.Add(revoke.NamespaceUserName, "sally@example.edu")
+	if ok, err := s.DeactivateRefusedCreation(t.Context(), someone, directory, creation, "a second one of this name"); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	if _, err := s.Register(t.Context(), portalApp, revoke.Registration{Subject: by("new@example.edu"), App: "portal", Kind: revoke.Mobile}); err != nil {
+		t.Errorf("a refused creation taught its address: %v", err)
+	}
+	if p := updated(t, s, p.Resource.ID, draft("sally@example.edu", "00u1", true)); !slices.Equal(p.Signals, []revoke.SignalKind{revoke.Reactivated}) {
+		t.Errorf("active:true after a refused creation = %v, want reactivated", p.Signals)
 	}
 }
 

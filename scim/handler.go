@@ -32,7 +32,7 @@ type Service interface {
 	UpdateResource(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID, change func(revoke.Resource) (revoke.Draft, error)) (revoke.Provisioned, error)
 	DeleteResource(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID) error
 	DeactivateRefused(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID, why string) error
-	DeactivateRefusedCreation(ctx context.Context, actor revoke.Actor, src revoke.Source, subject revoke.Subject, why string) error
+	DeactivateRefusedCreation(ctx context.Context, actor revoke.Actor, src revoke.Source, subject revoke.Subject, why string) (carriedOut bool, err error)
 }
 
 // Store is what is shown.

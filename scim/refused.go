@@ -56,7 +56,7 @@ func (h *handler) deactivate(r *http.Request, x *exchange, no refusal) refusal {
 			if len(subject) == 0 {
 				return false, nil
 			}
-			return true, h.service.DeactivateRefusedCreation(ctx, x.actor, x.source, subject, no.detail)
+			return h.service.DeactivateRefusedCreation(ctx, x.actor, x.source, subject, no.detail)
 		}
 		key, err := resourceIDOf(x.id)
 		if err != nil {
