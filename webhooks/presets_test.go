@@ -133,12 +133,12 @@ func mergeFixture() revoketest.SourceFixture {
 
 func personioFixture() revoketest.SourceFixture {
 	f := preset("personio", revoke.Terminated, revoke.Deleted)
-	event := func(id, what string) string {
-		return fmt.Sprintf(`{"company_id":"77","event_name":%q,"occurred_at":"2026-11-23T09:59:58Z","payload":{"id":"e-1","person":{"id":%q}}}`, what, id)
+	event := func(id, what, person string) string {
+		return fmt.Sprintf(`{"company_id":"77","event_name":%q,"occurred_at":"2026-11-23T09:59:58Z","payload":{"id":%q,"person":{"id":%q}}}`, what, id, person)
 	}
 	f.Sign = func(r *http.Request, _, key string) { r.Header.Set("Authorization", key) }
-	f.News = func(id, _ string) string { return event(id, "employment.terminated") }
-	f.Unknown = func(id string) string { return event(id, "robot.exploded") }
+	f.News = func(id, person string) string { return event(id, "employment.terminated", person) }
+	f.Unknown = func(id string) string { return event(id, "robot.exploded", "sally") }
 	return f
 }
 

@@ -76,10 +76,8 @@ func newHMAC(s hmacSettings) (verifier, error) {
 	case "", "hex": // capitals too
 	case "base64":
 		v.decode = base64.StdEncoding.Strict().DecodeString
-	case "base64url": // with padding and without
-		v.decode = func(text string) ([]byte, error) {
-			return base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
-		}
+	case "base64url":
+		v.decode = base64.URLEncoding.Strict().DecodeString
 	default:
 		invalid("encoding", "is none that we know", "write encoding: hex")
 	}
