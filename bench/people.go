@@ -49,7 +49,7 @@ func deactivation(n int) revoke.Event {
 }
 
 const (
-	usersPerWrite = 100
+	usersPerWrite = 500
 	writers       = 4
 )
 
@@ -59,7 +59,7 @@ func (b *bench) fill(ctx context.Context, d *database) error {
 	return b.pour(ctx, d, b.users, b.people)
 }
 
-// pour writes so many people through the store itself, a hundred a transaction.
+// pour writes so many people through the store itself.
 func (b *bench) pour(ctx context.Context, d *database, users int, people func(from, to int, now revoke.Instant) revoke.Effects) error {
 	store, err := d.open(ctx, 0)
 	if err != nil {

@@ -49,6 +49,52 @@ func (s *Service) UpdateResource(ctx context.Context, actor Actor, src Source, i
 	if err != nil {
 		return Provisioned{}, fmt.Errorf("read resource %s: %w", id, err)
 	}
+	return s.updateFrom(ctx, actor, src, current, change)
+}
+
+// DeactivateResource is [Service.UpdateResource] for a request that is expected to do no more than deactivate: that needs only the
+// resource and its person, and so is decided without reading the resource before the lock. Whatever else the request turns out to
+// say is decided all the same.
+func (s *Service) DeactivateResource(ctx context.Context, actor Actor, src Source, id ID, change func(Resource) (Draft, error)) (Provisioned, error) {
+	var current Resource
+	more := false
+	out, err := s.provision(ctx, actor, src, Need{Org: src.Org, Resources: []ID{id}}, func(d *decision) (Provisioned, error) {
+		r, err := d.own(id)
+		if err != nil {
+			return Provisioned{}, err
+		}
+		draft, err := change(r)
+		if err != nil {
+			return Provisioned{}, err
+		}
+		if more = !d.onlyDeactivates(r, draft); more {
+			current = r
+			return Provisioned{}, errMoved
+		}
+		return d.update(r, draft)
+	})
+	if !more {
+		return out, err
+	}
+	return s.updateFrom(ctx, actor, src, current, change)
+}
+
+// onlyDeactivates reports whether the draft of an active user leads to nobody and to no name but those that r leads to. Its names
+// are its own while it is active, and what its person carries already is not taught again: nobody else need be known.
+func (d *decision) onlyDeactivates(r Resource, draft Draft) bool {
+	if r.Type != TypeUser || !r.Active || !r.Named || draft.Active || Fold(draft.UserName) != Fold(r.UserName) || draft.ExternalID != r.ExternalID ||
+		!bytes.Equal(draft.Profile, r.Profile) {
+		return false
+	}
+	person := d.f.person(r.User)
+	return !slices.ContainsFunc(draft.Subject.In(d.in.source.Org), func(id Identifier) bool {
+		return !slices.ContainsFunc(d.f.holdings[id], func(h Holding) bool { return h.ReleasedAt == 0 && d.f.person(h.User) == person })
+	})
+}
+
+// updateFrom changes a resource that stood as current when it was read.
+func (s *Service) updateFrom(ctx context.Context, actor Actor, src Source, current Resource, change func(Resource) (Draft, error)) (Provisioned, error) {
+	id := current.ID
 	// What the request will make of the resource tells what must be locked, and so must be known before the lock. When the
 	// resource changed in between so that more is needed, it is tried again with what it became.
 	out, moved, err := s.updateResource(ctx, actor, src, &current, change, false, 1)

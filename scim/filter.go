@@ -56,7 +56,33 @@ func parseFilter(text string) (e filter.Expression, err error) {
 			err = fmt.Errorf("the filter parser panicked")
 		}
 	}()
+	if plain, ok := plainEquality(text); ok {
+		return plain, nil
+	}
 	return filter.ParseFilter([]byte(text))
+}
+
+// plainEquality reads the filter by which every connector looks for one user, userName eq "x", as the parser would, which takes
+// two thirds of the time of such a question.
+func plainEquality(text string) (*filter.AttributeExpression, bool) {
+	name, rest, _ := strings.Cut(text, " ")
+	operator, value, _ := strings.Cut(rest, " ")
+	if fold(operator) != string(filter.EQ) || len(operator) != len(filter.EQ) || len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"' {
+		return nil, false
+	}
+	value = value[1 : len(value)-1]
+	for i, c := range []byte(name) {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return nil, false
+		}
+	}
+	for _, c := range []byte(value) {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return nil, false
+		}
+	}
+	return &filter.AttributeExpression{AttributePath: filter.AttributePath{AttributeName: name}, Operator: filter.EQ, CompareValue: value}, name != ""
 }
 
 type compiler struct {

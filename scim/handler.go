@@ -31,6 +31,7 @@ type Service interface {
 	CreateResource(ctx context.Context, actor revoke.Actor, src revoke.Source, draft revoke.Draft) (revoke.Provisioned, error)
 	UpdateResource(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID, change func(revoke.Resource) (revoke.Draft, error)) (revoke.Provisioned, error)
 	DeleteResource(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID) error
+	DeactivateResource(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID, change func(revoke.Resource) (revoke.Draft, error)) (revoke.Provisioned, error)
 	DeactivateRefused(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID, why string) error
 	DeactivateRefusedCreation(ctx context.Context, actor revoke.Actor, src revoke.Source, subject revoke.Subject, why string) (carriedOut bool, err error)
 }

@@ -101,7 +101,11 @@ func (u users) update(r *http.Request, x *exchange, change func(now map[string]a
 	}
 	ctx, cancel := commitContext(r)
 	defer cancel()
-	changed, err := u.service.UpdateResource(ctx, x.actor, x.source, key, func(now revoke.Resource) (revoke.Draft, error) {
+	commit := u.service.UpdateResource
+	if x.inactive {
+		commit = u.service.DeactivateResource
+	}
+	changed, err := commit(ctx, x.actor, x.source, key, func(now revoke.Resource) (revoke.Draft, error) {
 		if now.Type != revoke.TypeUser {
 			return revoke.Draft{}, revoke.ErrNotFound
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"curfew/revoke"
 )
@@ -55,30 +56,33 @@ func (s *Store) Resource(ctx context.Context, org, authority string, id revoke.I
 	return r, nil
 }
 
-// Resources returns a page and, if asked, how many there are in all.
+// Resources returns a page and, if asked, how many there are in all. They are not counted where the list ends on its page, as
+// it does when a directory looks for one user by his name.
 func (s *Store) Resources(ctx context.Context, q revoke.ResourceQuery) (out []revoke.Resource, total int, err error) {
 	c := resourcesAsked(&q)
-	if q.Count {
-		if err = s.count(ctx, "SELECT count(*) FROM resources WHERE "+c.text, &total, c.args...); err != nil {
-			return nil, 0, err
+	all, args := c.text, slices.Clone(c.args)
+	if q.Limit > 0 {
+		if q.After != nil {
+			c.text += " AND (created_at, id) > (" + c.arg(int64(q.After.CreatedAt)) + ", " + c.arg(idText(q.After.ID)) + ")"
+		}
+		c.text += " ORDER BY " + c.order(&q) + " LIMIT " + c.arg(q.Limit)
+		if q.Offset > 0 {
+			c.text += " OFFSET " + c.arg(q.Offset)
+		}
+		err = s.rowsOf(ctx, resourcesTable, c.text, func(row record) error {
+			out = append(out, row.resource())
+			return nil
+		}, c.args...)
+		if err != nil {
+			return nil, 0, fmt.Errorf("list resources: %w", err)
 		}
 	}
-	if q.Limit <= 0 || q.Count && total <= q.Offset {
-		return nil, total, nil
+	switch n := len(out); {
+	case !q.Count:
+	case q.After == nil && n < q.Limit && (n > 0 || q.Offset <= 0):
+		total = max(q.Offset, 0) + n
+	default:
+		err = s.count(ctx, "SELECT count(*) FROM resources WHERE "+all, &total, args...)
 	}
-	if q.After != nil {
-		c.text += " AND (created_at, id) > (" + c.arg(int64(q.After.CreatedAt)) + ", " + c.arg(idText(q.After.ID)) + ")"
-	}
-	c.text += " ORDER BY " + c.order(&q) + " LIMIT " + c.arg(q.Limit)
-	if q.Offset > 0 {
-		c.text += " OFFSET " + c.arg(q.Offset)
-	}
-	err = s.rowsOf(ctx, resourcesTable, c.text, func(row record) error {
-		out = append(out, row.resource())
-		return nil
-	}, c.args...)
-	if err != nil {
-		return nil, 0, fmt.Errorf("list resources: %w", err)
-	}
-	return out, total, nil
+	return out, total, err
 }
