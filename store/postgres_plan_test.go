@@ -28,7 +28,18 @@ var fillPostgres = []string{
 		FROM revocations CROSS JOIN unnest(ARRAY['canvas', 'portal']) t`,
 	`INSERT INTO alarms (org, id, kind, about, text, raised_at, last_at, count, told_at, cleared_at)
 		SELECT 'main', gen_random_uuid(), 'k' || n % 20, 's' || n, '', n, n, 1, n, CASE WHEN n % 500 = 0 THEN 0 ELSE n END FROM generate_series(1, 20000) n`,
+	`INSERT INTO members (org, group_id, resource_id, user_id, added_at) SELECT 'main', '00000000-0000-0000-0000-000000000001', id, id, 1 FROM users LIMIT 10000`,
+	`INSERT INTO members (org, group_id, resource_id, user_id, added_at) SELECT 'main', gen_random_uuid(), id, id, 1 FROM users LIMIT 1000`,
 	`ANALYZE`,
+}
+
+// numbered is a list of so many parameters.
+func numbered(first, n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("$%d", first+i)
+	}
+	return strings.Join(list, ", ")
 }
 
 // With generic plans, as the product runs, no question that is asked often or page by page reads a whole table.
@@ -71,6 +82,8 @@ func TestPostgreSQLPlansReadNoWholeTable(t *testing.T) {
 		{"SELECT state, count(*), min(first_at) FROM deliveries WHERE " + waitingAt[2] + " GROUP BY state", "deliveries_parked"},
 		{"SELECT " + alarmsTable.list + " FROM alarms WHERE org = $1 AND cleared_at = 0 ORDER BY id DESC LIMIT $2", "alarms_open"},
 		{"SELECT " + alarmsTable.list + " FROM alarms WHERE org = $1 AND kind = $2 ORDER BY id DESC LIMIT $3", "alarms_kind"},
+		{"SELECT " + membersTable.list + " FROM members WHERE org = $1 AND group_id = $2 AND resource_id > $3 ORDER BY group_id, resource_id LIMIT $4", "members_pkey"},
+		{"SELECT " + membersTable.list + " FROM members WHERE org = $1 AND resource_id IN (" + numbered(2, 128) + ")", "members_resource"},
 		{blocksDue, "blocks_due"},
 		{plansDue, "plans_due"},
 	} {
