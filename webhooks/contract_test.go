@@ -1,6 +1,7 @@
 package webhooks_test
 
 import (
+	"maps"
 	"net/http"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 // fixtures has one entry for every registered type.
 func fixtures() map[string]revoketest.SourceFixture {
 	all := presetFixtures()
+	maps.Copy(all, signedFixtures())
 	all["custom"], all["okta"] = customFixture(), oktaFixture()
 	return all
 }

@@ -43,12 +43,13 @@ type custom struct {
 	entries   []entry
 	answer    int
 	challenge challengeSettings
+	body      int64 // bytes that a message may have; zero is what every type takes
 }
 
 const maxSignals = 1000 // of one item
 
 // newCustom checks settings and compiles every expression in them.
-func newCustom(src revoke.Source, s Form, deps Deps) (Receiver, error) {
+func newCustom(src revoke.Source, s Form, deps Deps) (*custom, error) {
 	l, err := newLanguage()
 	if err != nil {
 		return nil, err
@@ -94,11 +95,11 @@ func newCustom(src revoke.Source, s Form, deps Deps) (Receiver, error) {
 func (c *custom) Limits() Limits {
 	switch c.format {
 	case "form":
-		return Limits{ContentTypes: []string{"application/x-www-form-urlencoded"}}
+		return Limits{Body: c.body, ContentTypes: []string{"application/x-www-form-urlencoded"}}
 	case "json-lines":
-		return Limits{ContentTypes: []string{"application/x-ndjson", "application/jsonl", "application/json-lines", "application/json", "text/plain"}, Raw: true}
+		return Limits{Body: c.body, ContentTypes: []string{"application/x-ndjson", "application/jsonl", "application/json-lines", "application/json", "text/plain"}, Raw: true}
 	}
-	return Limits{ContentTypes: []string{"application/json", "application/cloudevents+json", "application/cloudevents-batch+json"}}
+	return Limits{Body: c.body, ContentTypes: []string{"application/json", "application/cloudevents+json", "application/cloudevents-batch+json"}}
 }
 
 // Verify asks the way that was chosen.

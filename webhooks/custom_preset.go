@@ -31,8 +31,9 @@ func init() {
 
 // presetFile is a preset: a form, and what its type is like.
 type presetFile struct {
-	Learns  bool `yaml:"learns"`  // a directory
-	Devices bool `yaml:"devices"` // a device management
+	Learns  bool  `yaml:"learns"`  // a directory
+	Devices bool  `yaml:"devices"` // a device management
+	Body    int64 `yaml:"body"`    // bytes, as in [Limits]
 	Form    `yaml:",inline"`
 }
 
@@ -65,7 +66,12 @@ func registerPreset(file string) {
 				return nil, err
 			}
 			form.over(own.Form)
-			return newCustom(src, form.Form, deps)
+			c, err := newCustom(src, form.Form, deps)
+			if err != nil {
+				return nil, err
+			}
+			c.body = form.Body
+			return c, nil
 		},
 	})
 }
@@ -114,6 +120,8 @@ func (v *verifySettings) give(secrets []revoke.Secret, own verifySettings) error
 		v.Query.Secrets = secrets
 	case v.HMAC != nil:
 		v.HMAC.Secrets = secrets
+	case v.Standard != nil:
+		v.Standard.Secrets = secrets
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 // Form is what settings say of a sender: how it proves itself, and what its messages mean. The type custom has these keys, and a
 // preset is a file of them.
 type Form struct {
-	Verify    verifySettings    `yaml:"verify" example:"{hmac: {header: X-Signature, secrets: [\"${EDR_KEY}\"]}}" help:"how the sender proves itself: one of static, basic, query, hmac, jwt and mtls, or the word none"`
+	Verify    verifySettings    `yaml:"verify" example:"{hmac: {header: X-Signature, secrets: [\"${EDR_KEY}\"]}}" help:"how the sender proves itself: one of static, basic, query, hmac, standard, jwt and mtls, or the word none"`
 	Format    string            `yaml:"format" oneof:"json form json-lines" example:"json" help:"json, form, or json-lines; json when absent"`
 	Headers   []string          `yaml:"headers" example:"[X-Event-Type]" help:"headers that expressions see, as headers['x-event-type']; they are kept with the event"`
 	Split     string            `yaml:"split" example:"body.events" help:"the list of items in a message; when absent a list is its elements, and all else one item"`
@@ -63,12 +63,13 @@ type entrySettings struct {
 
 // verifySettings choose one way of verification.
 type verifySettings struct {
-	Static *staticSettings `yaml:"static" example:"{header: X-Secret, secrets: [\"${HOOK_SECRET}\"]}" help:"a secret in a header"`
-	Basic  *basicSettings  `yaml:"basic" example:"{user: curfew, secrets: [\"${HOOK_PASSWORD}\"]}" help:"a name and a password (HTTP Basic)"`
-	Query  *querySettings  `yaml:"query" example:"{secrets: [\"${HOOK_SECRET}\"]}" help:"a secret in the address, for senders that hold nothing else"`
-	HMAC   *hmacSettings   `yaml:"hmac" example:"{header: X-Signature, secrets: [\"${HOOK_KEY}\"]}" help:"a signature by a shared secret"`
-	JWT    *jwtSettings    `yaml:"jwt" example:"{jwks: https://id.example.edu/keys, issuer: https://id.example.edu, audience: curfew}" help:"a signed token"`
-	MTLS   *mtlsSettings   `yaml:"mtls" example:"{fingerprints: [\"9F:86:D0:81:…\"]}" help:"a client certificate"`
+	Static   *staticSettings   `yaml:"static" example:"{header: X-Secret, secrets: [\"${HOOK_SECRET}\"]}" help:"a secret in a header"`
+	Basic    *basicSettings    `yaml:"basic" example:"{user: curfew, secrets: [\"${HOOK_PASSWORD}\"]}" help:"a name and a password (HTTP Basic)"`
+	Query    *querySettings    `yaml:"query" example:"{secrets: [\"${HOOK_SECRET}\"]}" help:"a secret in the address, for senders that hold nothing else"`
+	HMAC     *hmacSettings     `yaml:"hmac" example:"{header: X-Signature, secrets: [\"${HOOK_KEY}\"]}" help:"a signature by a shared secret"`
+	Standard *standardSettings `yaml:"standard" example:"{secrets: [\"${HOOK_SECRET}\"]}" help:"a signature by Standard Webhooks, or by Svix"`
+	JWT      *jwtSettings      `yaml:"jwt" example:"{jwks: https://id.example.edu/keys, issuer: https://id.example.edu, audience: curfew}" help:"a signed token"`
+	MTLS     *mtlsSettings     `yaml:"mtls" example:"{fingerprints: [\"9F:86:D0:81:…\"]}" help:"a client certificate"`
 
 	none bool
 }
@@ -109,6 +110,7 @@ func (v verifySettings) verifier(clients *outbound.Maker) (verifier, error) {
 	way("basic", v.Basic != nil, func() (verifier, error) { return newBasic(*v.Basic) })
 	way("query", v.Query != nil, func() (verifier, error) { return newQuery(*v.Query) })
 	way("hmac", v.HMAC != nil, func() (verifier, error) { return newHMAC(*v.HMAC) })
+	way("standard", v.Standard != nil, func() (verifier, error) { return newStandard(*v.Standard) })
 	way("jwt", v.JWT != nil, func() (verifier, error) { return newJWT(*v.JWT, clients) })
 	way("mtls", v.MTLS != nil, func() (verifier, error) { return newMTLS(*v.MTLS) })
 	switch {

@@ -103,6 +103,7 @@ func verifyKeyCases(source func(verify string) string) map[string]keyCase {
 		}
 		out["sources.NAME.verify.hmac."+k[0]] = keyCase{source("hmac: {" + good + "}"), "sources.edr.verify.hmac." + k[0], k[1], source("hmac: {" + bad + "}")}
 	}
+	way("standard", `secrets: ["${HOOK}"]`, [3]string{"secrets", `["${HOOK}"]`, `["${A_SECRET}"]`})
 	way("jwt", "jwks: https://id.example.edu/keys, issuer: i, audience: a", [3]string{"jwks", "https://id.example.edu/keys", "http://id.example.edu/keys"},
 		[3]string{"header", "X-Token", `"no header"`}, [3]string{"insecure", "true", "maybe"}, [3]string{"algorithms", "[ES256]", "[none]"}, [3]string{"issuer", "i", "[]"},
 		[3]string{"audience", "a", "[]"}, [3]string{"type", "JWT", "[]"}, [3]string{"body_hash", "sha", "[]"}, [3]string{"clock_leeway", "2m0s", "1h"}, [3]string{"longest_valid", "1h0m0s", "1s"})

@@ -4,12 +4,12 @@ package main
 // stands neither here nor among those built in is a typing slip and an error.
 var (
 	plannedSources = []string{
-		"apple-business", "auth0", "authentik", "backchannel-logout", "bamboohr", "box", "caep", "clerk", "cloudflare", "crowdstrike", "custom",
+		"apple-business", "auth0", "authentik", "backchannel-logout", "bamboohr", "box", "caep", "cloudflare", "crowdstrike", "custom",
 		"defender", "duo", "elastic", "entra", "entra-audit", "entra-graph", "entra-lifecycle", "entra-risk", "event-grid", "finch", "fusionauth",
-		"github", "global-token-revocation", "google", "google-directory", "google-reports", "google-risc", "graph", "gusto", "hibob", "hibp",
+		"global-token-revocation", "google", "google-directory", "google-reports", "google-risc", "graph", "gusto", "hibob", "hibp",
 		"intune", "jamf", "jumpcloud", "jwt", "kandji", "keycloak", "kolide", "merge", "n8n", "okta", "okta-log", "onelogin", "p2-keycloak",
-		"pagerduty", "paylocity", "personio", "pingone", "rippling", "risc", "sentinel", "slack", "splunk", "spycloud", "ssf",
-		"standard-webhooks", "successfactors", "svix", "tines", "torq", "ukg", "wazuh", "workday", "workos", "xsoar",
+		"pagerduty", "paylocity", "personio", "pingone", "rippling", "risc", "sentinel", "splunk", "spycloud", "ssf",
+		"successfactors", "tines", "torq", "ukg", "wazuh", "workday", "workos", "xsoar",
 	}
 	plannedTargets = []string{
 		"atlassian", "auth0", "authentik", "aws", "backchannel-logout", "better-auth", "box", "caep", "canvas", "cloudflare", "dropbox", "dynatrace",
