@@ -201,6 +201,9 @@ func (c *custom) parts(b *budget, whole any, raw json.RawMessage, shown map[stri
 			items = append(items, Item{State: revoke.EventMalformed, Note: err.Error(), Body: c.kept(raw, shown)})
 			continue
 		}
+		if _, ok := each.(objectValue); !ok { // made by an expression: it is read as it is kept
+			each = c.language.adapter.NativeToValue(parse(body))
+		}
 		items = append(items, c.item(b, c.vars(each, shown), body, shown))
 	}
 	return items

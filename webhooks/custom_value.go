@@ -59,7 +59,7 @@ func parse(raw json.RawMessage) any {
 	if n, err := strconv.ParseUint(string(raw), 10, 64); err == nil {
 		return n
 	}
-	if n, err := strconv.ParseFloat(string(raw), 64); err == nil && (bytes.ContainsAny(raw, ".eE")) {
+	if n, err := strconv.ParseFloat(string(raw), 64); err == nil && bytes.ContainsAny(raw, ".eE") {
 		return n
 	}
 	return odd{raw}
