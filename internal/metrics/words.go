@@ -18,7 +18,7 @@ var outcomes = []string{string(revoke.Confirmed), string(revoke.Accepted), strin
 var whys = []string{
 	"unauthenticated", "scope", // of the doors of the API
 	"missing", "malformed", "mismatch", "transport-only", "stale", "future", "unknown-key", "wrong-issuer", "wrong-audience", // of what a webhook's sender proves
-	"unavailable", // its keys cannot be had
+	"unavailable",                                              // its keys cannot be had
 	"too-large", "timeout", "cut-off", "media-type", "invalid", // of its body
 	// RFC 7644 table 9
 	"invalidFilter", "tooMany", "uniqueness", "mutability", "invalidSyntax", "invalidPath", "noTarget", "invalidValue", "invalidVers", "sensitive",
