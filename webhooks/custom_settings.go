@@ -124,6 +124,10 @@ func (v verifySettings) verifier(clients *outbound.Maker) (verifier, error) {
 	return made, wrong
 }
 
+// ClientCertificates reports whether the sender proves itself in the handshake of our own TLS, so that the server must ask for a
+// certificate.
+func (f Form) ClientCertificates() bool { return f.Verify.MTLS != nil && f.Verify.MTLS.Header == "" }
+
 // mapping is a [Mapping], compiled.
 type mapping struct {
 	id, occurredAt, effectiveAt, iss, sub, subject, sid, reason, actor expression

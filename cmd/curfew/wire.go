@@ -156,7 +156,7 @@ func (s *server) doors(l *Loaded) (api.Config, *attendant, error) {
 	if err != nil {
 		return api.Config{}, nil, err
 	}
-	secure, err := l.TLS.config()
+	secure, err := l.TLS.config(l.knowsCertificates())
 	if err != nil {
 		return api.Config{}, nil, err
 	}
@@ -325,7 +325,7 @@ func (l *Loaded) proxies() []netip.Prefix {
 }
 
 // config is nil where a proxy carries TLS.
-func (t tlsSettings) config() (*tls.Config, error) {
+func (t tlsSettings) config(ask bool) (*tls.Config, error) {
 	if t.Cert == "" {
 		return nil, nil
 	}
@@ -333,5 +333,20 @@ func (t tlsSettings) config() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read tls.cert and tls.key: %w", err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+	out := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if ask {
+		out.ClientAuth = tls.RequestClientCert // the source knows which; who signed it does not matter
+	}
+	return out, nil
+}
+
+// knowsCertificates reports whether a source knows its sender by a client certificate, so that the server asks for one. Whoever has
+// none is served all the same.
+func (l *Loaded) knowsCertificates() bool {
+	for _, s := range l.Sources {
+		if known, ok := s.own.(interface{ ClientCertificates() bool }); ok && known.ClientCertificates() {
+			return true
+		}
+	}
+	return false
 }
