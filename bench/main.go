@@ -29,6 +29,7 @@ type bench struct {
 	members                  int           // of a large group
 	rows                     int           // behind each list whose pages are compared
 	page                     int           // which of them is compared with the first
+	storm                    int           // events in a storm of batches; one by one a fifth of them
 	databases                []string
 	only                     []string // what is measured; everything when empty
 	dir                      string   // in the temporary folder, as PostgreSQL's cluster; removed in the end
@@ -49,8 +50,9 @@ func main() {
 	flag.IntVar(&b.members, "members", 10_000, "how many of them are in a large group")
 	flag.IntVar(&b.rows, "rows", 1_000_000, "rows behind each list whose pages are compared, but for sessions")
 	flag.IntVar(&b.page, "page", 1000, "which page is compared with the first")
+	flag.IntVar(&b.storm, "storm", 100_000, "events in a storm of batches, and a fifth of them in one of single events")
 	databases := flag.String("databases", "sqlite,postgres", "which databases")
-	only := flag.String("only", "", "what to measure, of live, deactivation, groups, introspection, check, import, audit, everyone, pages, scim, username, crawl, members; all when empty")
+	only := flag.String("only", "", "what to measure, of live, deactivation, groups, introspection, check, import, audit, storm, everyone, pages, scim, username, crawl, members; all when empty")
 	flag.Parse()
 	b.only = strings.FieldsFunc(*only, func(r rune) bool { return r == ',' })
 	b.databases = strings.Split(*databases, ",")
@@ -85,7 +87,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 			return fmt.Errorf("live: %w", err)
 		}
 	}
-	if slices.ContainsFunc([]string{"introspection", "check", "import", "pages", "scim", "username", "crawl", "members"}, b.wants) {
+	if slices.ContainsFunc([]string{"introspection", "check", "import", "storm", "pages", "scim", "username", "crawl", "members"}, b.wants) {
 		if err := b.build(ctx); err != nil {
 			return err
 		}
@@ -127,6 +129,7 @@ func (b *bench) tables() []tables {
 			{"check", b.checks},
 			{"import", b.imports},
 			{"audit", b.audits},
+			{"storm", b.storms},
 			{"everyone", b.everyone},
 			{"pages", b.pages},
 		}},

@@ -25,6 +25,8 @@ func mode(args []string) func(in io.Reader, out io.Writer) error {
 	switch args[1] {
 	case clientMode:
 		return serveClient
+	case stormMode:
+		return serveStorms
 	case baselineMode:
 		return func(in io.Reader, out io.Writer) error { return serveBaseline(args[2:], in, out) }
 	case deciderMode:

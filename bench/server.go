@@ -64,7 +64,7 @@ func (b *bench) start(ctx context.Context, d *database, targets int) (_ *server,
 			w.WriteHeader(http.StatusNoContent)
 		})),
 	}
-	for _, name := range append(slices.Clone(connectors), "portal", "gateway", "ops") {
+	for _, name := range append(slices.Clone(connectors), "portal", "gateway", "ops", "okta") {
 		s.secrets[name] = rand.Text()
 	}
 	var cfg strings.Builder
@@ -75,6 +75,7 @@ func (b *bench) start(ctx context.Context, d *database, targets int) (_ *server,
 	fmt.Fprintf(&cfg, "  - {name: portal, scopes: [sessions], app: portal, secret: %q}\n", s.secrets["portal"])
 	fmt.Fprintf(&cfg, "  - {name: gateway, scopes: [check], app: \"*\", secret: %q}\n", s.secrets["gateway"])
 	fmt.Fprintf(&cfg, "  - {name: ops, scopes: [admin], secret: %q}\n", s.secrets["ops"])
+	fmt.Fprintf(&cfg, "brake: off\nsources:\n  okta: {type: okta, authority: %s, ids: okta, secrets: [%q]}\n", directory.Authority, s.secrets["okta"])
 	if targets > 0 {
 		cfg.WriteString("targets:\n")
 	}
