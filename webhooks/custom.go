@@ -39,6 +39,7 @@ type custom struct {
 	split     expression
 	eventType expression
 	ignore    expression
+	ignored   string // as it was written
 	every     mapping
 	entries   []entry
 	answer    int
@@ -54,7 +55,7 @@ func newCustom(src revoke.Source, s Form, deps Deps) (*custom, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &custom{source: src, language: l, format: cmp.Or(s.Format, "json"), answer: cmp.Or(s.Answer, http.StatusNoContent), challenge: s.Challenge}
+	c := &custom{source: src, language: l, format: cmp.Or(s.Format, "json"), answer: cmp.Or(s.Answer, http.StatusNoContent), challenge: s.Challenge, ignored: strings.TrimSpace(s.Ignore)}
 	wrong := s.check()
 	note := func(err error) {
 		if err != nil {
@@ -89,6 +90,30 @@ func newCustom(src revoke.Source, s Form, deps Deps) (*custom, error) {
 		return nil, errors.Join(wrong...)
 	}
 	return c, nil
+}
+
+// Means returns what each condition of the mapping says.
+func (c *custom) Means() []revoke.Meaning {
+	var out []revoke.Meaning
+	for _, e := range c.entries {
+		m := revoke.Meaning{Word: e.word, Signal: e.signal}
+		switch {
+		case !e.effectiveAt.absent():
+			m.Note = "on the day that it names"
+		case !e.each.absent():
+			m.Note = "for each that it lists"
+		case !e.sid.absent():
+			m.Note = "that session"
+		case len(e.devices) > 0:
+			m.Note = "that device"
+		}
+		out = append(out, m)
+	}
+	if c.ignored != "" {
+		out = append(out, revoke.Meaning{Word: c.ignored, Note: "it means nothing here"})
+	}
+	slices.SortStableFunc(out, func(a, b revoke.Meaning) int { return strings.Compare(a.Word, b.Word) })
+	return out
 }
 
 // Limits says which media types are taken.

@@ -267,6 +267,18 @@ func TestCustomChallenge(t *testing.T) {
 	}
 }
 
+func TestCustomSaysWhatItsMappingMeans(t *testing.T) {
+	t.Parallel()
+	got := reader(t, "custom", hmacForm+"ignore: event_type == 'ping'\nmap: [{when: body.gone, signal: deleted, email: body.e}, {signal: terminated, email: body.e, effective_at: body.d}]").(webhooks.Explainer).Means()
+	want := []revoke.Meaning{
+		{Word: "body.gone", Signal: revoke.Deleted}, {Word: "event_type == 'ping'", Note: "it means nothing here"},
+		{Word: "everything", Signal: revoke.Terminated, Note: "on the day that it names"},
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 // What an expression could cost is bounded, whatever comes.
 func TestCustomBounds(t *testing.T) {
 	t.Parallel()

@@ -142,6 +142,7 @@ type named struct {
 
 // entry is entrySettings, compiled.
 type entry struct {
+	word       string // its condition, as it was written
 	when, each expression
 	signal     revoke.SignalKind
 	mapping
@@ -197,7 +198,7 @@ func (m mapping) names() bool {
 
 // compile reads one entry. Errors name the entry's own keys; what is wrong in every is said there.
 func (e entrySettings) compile(l language, key string, every Mapping, src revoke.Source) (entry, error) {
-	out := entry{signal: revoke.SignalKind(e.Signal)}
+	out := entry{word: cmp.Or(e.When, "everything"), signal: revoke.SignalKind(e.Signal)}
 	var wrong []error
 	invalid := func(field, problem, fix string) {
 		wrong = append(wrong, revoke.Invalid{Field: key + field, Problem: problem, Fix: fix})
