@@ -271,7 +271,8 @@ func TestCustomSaysWhatItsMappingMeans(t *testing.T) {
 	t.Parallel()
 	got := reader(t, "custom", hmacForm+"ignore: event_type == 'ping'\nmap: [{when: body.gone, signal: deleted, email: body.e}, {signal: terminated, email: body.e, effective_at: body.d}]").(webhooks.Explainer).Means()
 	want := []revoke.Meaning{
-		{Word: "body.gone", Signal: revoke.Deleted}, {Word: "event_type == 'ping'", Note: "it means nothing here"},
+		{Word: "body.gone", Signal: revoke.Deleted},
+		{Word: "event_type == 'ping'", Note: "it means nothing here"},
 		{Word: "everything", Signal: revoke.Terminated, Note: "on the day that it names"},
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
@@ -320,5 +321,48 @@ func FuzzCustomItems(f *testing.F) {
 				}
 			}
 		})
+	}
+}
+
+// What an operator writes takes the place of what the preset says, in every expression by expression.
+func TestPresetsGiveWay(t *testing.T) {
+	t.Parallel()
+	const body = `{"event":{"id":"e-1","event_type":"incident.triggered","occurred_at":"2026-11-23T10:00:00Z","data":{"title":"x","who":"pat@example.edu"}}}`
+	items := itemsOf(t, reader(t, "pagerduty", "every: {email: body.event.data.who}\nmap: [{signal: sessions-cleared}]"), body)
+	if len(items) != 1 || len(items[0].Signals) != 1 || items[0].Signals[0].Kind != revoke.SessionsCleared || items[0].ID != "e-1" {
+		t.Fatalf("got %+v, want the operator's map and address, and the preset's id", items)
+	}
+	if email, _ := items[0].Signals[0].Subject.Has(revoke.NamespaceEmail); email != "pat@example.edu" {
+		t.Errorf("it is about %v", items[0].Signals[0].Subject)
+	}
+	kind, _ := webhooks.Lookup("jamf")
+	const way = "verify: {static: {header: X-Curfew-Secret}}"
+	twice, err := formOf("jamf", way, revoketest.SampleKey)
+	if err != nil {
+		t.Fatalf("form: %v", err)
+	}
+	if _, err := kind.Make(revoke.Source{Name: "jamf"}, twice, webhooks.Deps{}); !isInvalid(err) {
+		t.Errorf("secrets beside a way that has its own: got %v, want Invalid", err)
+	}
+	settings, err := formOf("jamf", way)
+	if err != nil {
+		t.Fatalf("form: %v", err)
+	}
+	giveSecrets(reflect.ValueOf(settings).Elem().FieldByName("Verify"), []revoke.Secret{revoke.NewSecret(revoketest.SampleKey)})
+	own, err := kind.Make(revoke.Source{Name: "jamf"}, settings, webhooks.Deps{})
+	if err != nil {
+		t.Fatalf("make: %v", err)
+	}
+	if _, err := own.Verify(webhooks.Request{Header: http.Header{"X-Curfew-Secret": {revoketest.SampleKey}}}); err != nil {
+		t.Errorf("a way of the operator's: %v", err)
+	}
+	basic := http.Request{Header: http.Header{}}
+	basic.SetBasicAuth("curfew", revoketest.SampleKey)
+	if _, err := own.Verify(webhooks.Request{Header: basic.Header}); !errors.Is(err, revoke.ErrUnverified) {
+		t.Errorf("the preset's way beside the operator's: got %v, want ErrUnverified", err)
+	}
+	none := kind.NewSettings()
+	if _, err := kind.Make(revoke.Source{Name: "jamf"}, none, webhooks.Deps{}); !isInvalid(err) {
+		t.Errorf("no secrets: got %v, want Invalid", err)
 	}
 }
