@@ -15,6 +15,7 @@ func fixtures() map[string]revoketest.SourceFixture {
 	all := presetFixtures()
 	maps.Copy(all, signedFixtures())
 	all["custom"], all["okta"] = customFixture(), oktaFixture()
+	all["bamboohr"], all["hibob"] = bambooFixture(), bobFixture()
 	return all
 }
 

@@ -279,7 +279,7 @@ func TestBrokenYAMLShowsNoLine(t *testing.T) {
 
 func TestUnbuiltTypesAreWarnings(t *testing.T) {
 	t.Parallel()
-	loaded, err := loadText(t, "sources: {hr: {type: bamboohr, secrets: [\"${A_SECRET}\"]}}\ntargets: {lms: {type: canvas, url: https://canvas.example.edu, token: \"${A_SECRET}\", rate: 10/s}}\nbrake: {users: 9}\n")
+	loaded, err := loadText(t, "sources: {hr: {type: rippling, secrets: [\"${A_SECRET}\"]}}\ntargets: {lms: {type: canvas, url: https://canvas.example.edu, token: \"${A_SECRET}\", rate: 10/s}}\nbrake: {users: 9}\n")
 	if err != nil {
 		t.Fatal(err)
 	}

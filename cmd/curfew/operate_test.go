@@ -24,7 +24,7 @@ func (p program) operate(t *testing.T, folder, database string) {
 	}))
 	t.Cleanup(app.Close)
 	file := configure(t, folder, database, app.URL)
-	edit(t, file, "sources:\n", "sources:\n  hr: {type: bamboohr, secrets: ["+oktaSecret+"]}\n", "targets:\n", "targets:\n  lms: {type: canvas, url: https://canvas.example.edu, token: "+oktaSecret+"}\n",
+	edit(t, file, "sources:\n", "sources:\n  hr: {type: rippling, secrets: ["+oktaSecret+"]}\n", "targets:\n", "targets:\n  lms: {type: canvas, url: https://canvas.example.edu, token: "+oktaSecret+"}\n",
 		"secrets: ["+oktaSecret+"]}\ntargets", "secrets: ["+oktaSecret+"], rules: {locked: {cut: receipt, block: set}}}\ntargets")
 	r := p.start(t, file)
 	session := r.signIn(t, "mobile")
@@ -100,7 +100,7 @@ func (p program) operate(t *testing.T, folder, database string) {
 func (p program) reaches(t *testing.T, r *running, file, elsewhere string) {
 	t.Helper()
 	p.steps(t, file, r.base, []step{
-		{"check --sources", exitFailed, "[secret]", "source hr: this version lacks its type, bamboohr"},
+		{"check --sources", exitFailed, "[secret]", "source hr: this version lacks its type, rippling"},
 		{"check --sources", exitFailed, "[secret]", "source okta: its address answers, and it was heard at 2"},
 		{"check --sources --json", exitFailed, `"last_heard": "2`, "not well: source hr"},
 		{"check --targets", exitFailed, "[secret]", "target lms: this version lacks its type, canvas"},

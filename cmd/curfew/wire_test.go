@@ -171,7 +171,7 @@ func TestATakenAddressIsSaid(t *testing.T) {
 // TestUnbuiltSourceAsksToTryAgain: an event for a type that comes with a later version must not be lost.
 func TestUnbuiltSourceAsksToTryAgain(t *testing.T) {
 	t.Parallel()
-	s := wired(t, "sources: {hr: {type: bamboohr, secrets: [\"${A_SECRET}\"]}}\n")
+	s := wired(t, "sources: {hr: {type: rippling, secrets: [\"${A_SECRET}\"]}}\n")
 	s.serve(t)
 	resp, err := http.Post(s.publicURL+"/hooks/hr", "application/json", strings.NewReader("{}"))
 	if err != nil {
