@@ -30,7 +30,7 @@ type apiFixture struct {
 
 // apiFixtures has one entry for every registered type that calls its sender.
 func apiFixtures() map[string]apiFixture {
-	return map[string]apiFixture{}
+	return map[string]apiFixture{"entra-graph": entraGraphAPI()}
 }
 
 const (

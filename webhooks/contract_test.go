@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"curfew/internal/outbound"
 	"curfew/revoke"
 	"curfew/revoke/revoketest"
 	"curfew/webhooks"
@@ -16,6 +17,7 @@ func fixtures() map[string]revoketest.SourceFixture {
 	maps.Copy(all, signedFixtures())
 	all["custom"], all["okta"] = customFixture(), oktaFixture()
 	all["bamboohr"], all["hibob"] = bambooFixture(), bobFixture()
+	all["entra-graph"] = entraGraphFixture()
 	return all
 }
 
@@ -34,11 +36,17 @@ func TestEveryTypePassesTheBattery(t *testing.T) {
 	}
 }
 
+// calling is what types are given that call their senders.
+func calling(clock revoke.Clock) webhooks.Deps {
+	clients := outbound.NewMaker(outbound.Config{})
+	return webhooks.Deps{Clients: clients, Tokens: outbound.NewTokens(clients, clock), Clock: clock}
+}
+
 // open makes the whole handler for a desk whose sources are all of one type; settings turns keys into the type's own.
 func open(desk revoketest.Desk, typ string, settings func(own any, keys []revoke.Secret)) (http.Handler, error) {
 	cfg := webhooks.Config{
 		Sources: map[string]webhooks.Source{}, Inbox: desk.Inbox, Clock: revoketest.NewClock(0), Observer: desk.Observer, Log: desk.Log,
-		CommitTimeout: desk.CommitTimeout,
+		CommitTimeout: desk.CommitTimeout, Deps: calling(revoketest.NewClock(0)), PublicURL: "https://curfew.example.edu",
 	}
 	t, _ := webhooks.Lookup(typ)
 	for name, keys := range desk.Sources {
