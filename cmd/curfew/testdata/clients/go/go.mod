@@ -3,7 +3,10 @@ module curfew/clients
 
 go 1.26.0
 
-require github.com/databricks/databricks-sdk-go v0.100.0
+require (
+	github.com/databricks/databricks-sdk-go v0.100.0
+	github.com/slack-go/slack v0.35.0
+)
 
 require (
 	cloud.google.com/go/auth v0.4.2 // indirect
@@ -17,6 +20,7 @@ require (
 	github.com/google/go-querystring v1.1.0 // indirect
 	github.com/google/s2a-go v0.1.7 // indirect
 	github.com/googleapis/enterprise-certificate-proxy v0.3.2 // indirect
+	github.com/gorilla/websocket v1.5.3 // indirect
 	github.com/pkg/browser v0.0.0-20240102092130-5ac0b6a4141c // indirect
 	go.opencensus.io v0.24.0 // indirect
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.49.0 // indirect
