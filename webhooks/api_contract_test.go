@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -30,7 +31,9 @@ type apiFixture struct {
 
 // apiFixtures has one entry for every registered type that calls its sender.
 func apiFixtures() map[string]apiFixture {
-	return map[string]apiFixture{"entra-graph": entraGraphAPI()}
+	all := map[string]apiFixture{"entra-graph": entraGraphAPI(), "okta-log": oktaLogAPI()}
+	maps.Copy(all, hrAPIFixtures())
+	return all
 }
 
 const (

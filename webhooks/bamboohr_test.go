@@ -32,7 +32,9 @@ func bambooFixture() revoketest.SourceFixture {
 	f.Open = func(desk revoketest.Desk) (http.Handler, error) { return open(desk, "bamboohr", setSecrets) }
 	signsWithTime(&f, signBamboo)
 	f.Window = 3 * time.Hour
-	f.News = func(id, person string) string { return bambooEvent("employee.deleted", id+" "+person, employee(person), "") }
+	f.News = func(id, person string) string {
+		return bambooEvent("employee.deleted", id+" "+person, employee(person), "")
+	}
 	f.Unknown = func(id string) string { return bambooEvent("employee.cloned", id, "1042", "") }
 	return f
 }
