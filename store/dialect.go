@@ -24,6 +24,9 @@ type database interface {
 	claim(ctx context.Context, w *writer, c claim, lanes []lane) ([]record, error)
 	// settle moves the items of owed that are still under their lease, records their attempts, and returns how many they were.
 	settle(ctx context.Context, w *writer, owed revoke.Owed, o outcome) (int, error)
+	// memberships asks for the members that resources are, of the org $1, in the list $2 which comes with it, by group and
+	// resource and no more than $3.
+	memberships(resources []revoke.ID) (text string, list any)
 	// refused reports whether an error of a commit says that nothing was committed.
 	refused(err error) bool
 	// again reports whether the same transaction may work when it is run again.

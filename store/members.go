@@ -35,7 +35,7 @@ func leftRecord(k revoke.MemberKey) (r record) {
 	return r
 }
 
-// Members returns memberships, those of one group or of some resources, by group and resource.
+// Members returns memberships, those of one group or of some resources, by group and resource. Those of several groups come in no order.
 func (s *Store) Members(ctx context.Context, q revoke.MemberQuery) (out []revoke.Member, err error) {
 	add := func(row record) error {
 		out = append(out, row.member())
@@ -45,8 +45,8 @@ func (s *Store) Members(ctx context.Context, q revoke.MemberQuery) (out []revoke
 	case len(q.Groups) > 0:
 		err = s.byIDs(ctx, membersTable, "group_id", q.Org, q.Groups, add)
 	case q.Group.IsZero():
-		err = s.byIDs(ctx, membersTable, "resource_id", q.Org, q.Resources, add)
-		out = out[:min(len(out), max(q.Limit, 0))]
+		text, list := s.db.memberships(q.Resources)
+		err = s.records(ctx, membersTable, text, add, q.Org, list, max(q.Limit, 0))
 	default:
 		var c clauses
 		c.and("org = ", q.Org)

@@ -183,3 +183,11 @@ func (postgresDB) settle(ctx context.Context, w *writer, owed revoke.Owed, o out
 		o.lastErr, o.receipt, int64(o.attempt.At), o.attempt.Took.Microseconds())
 	return int(n), err
 }
+
+// postgresMemberships looks each resource up by itself: see each.
+var postgresMemberships = "SELECT " + membersTable.list + " FROM (SELECT DISTINCT id FROM unnest($2::uuid[]) AS n (id)) n" +
+	each("members", "k.org = $1 AND k.resource_id = n.id") + " ORDER BY group_id, resource_id LIMIT $3"
+
+func (postgresDB) memberships(resources []revoke.ID) (text string, list any) {
+	return postgresMemberships, idArray(resources, func(id revoke.ID) revoke.ID { return id })
+}

@@ -33,15 +33,6 @@ var fillPostgres = []string{
 	`ANALYZE`,
 }
 
-// numbered is a list of so many parameters.
-func numbered(first, n int) string {
-	list := make([]string, n)
-	for i := range list {
-		list[i] = fmt.Sprintf("$%d", first+i)
-	}
-	return strings.Join(list, ", ")
-}
-
 // With generic plans, as the product runs, no question that is asked often or page by page reads a whole table.
 func TestPostgreSQLPlansReadNoWholeTable(t *testing.T) {
 	t.Parallel()
@@ -60,6 +51,12 @@ func TestPostgreSQLPlansReadNoWholeTable(t *testing.T) {
 	}
 	defer func() { _ = conn.Close() }()
 	for _, text := range fillPostgres {
+		if text == "ANALYZE" { // a directory that has just been filled is asked before anybody counted it
+			plan := genericPlan(t, conn, "uncounted", postgresMemberships)
+			if !strings.Contains(plan, "members_resource") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "Nested Loop") {
+				t.Errorf("without statistics: %s\n got plan %s want members_resource in a nested loop", postgresMemberships, plan)
+			}
+		}
 		if _, err := conn.ExecContext(t.Context(), text); err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
@@ -83,37 +80,38 @@ func TestPostgreSQLPlansReadNoWholeTable(t *testing.T) {
 		{"SELECT " + alarmsTable.list + " FROM alarms WHERE org = $1 AND cleared_at = 0 ORDER BY id DESC LIMIT $2", "alarms_open"},
 		{"SELECT " + alarmsTable.list + " FROM alarms WHERE org = $1 AND kind = $2 ORDER BY id DESC LIMIT $3", "alarms_kind"},
 		{"SELECT " + membersTable.list + " FROM members WHERE org = $1 AND group_id = $2 AND resource_id > $3 ORDER BY group_id, resource_id LIMIT $4", "members_pkey"},
-		{"SELECT " + membersTable.list + " FROM members WHERE org = $1 AND resource_id IN (" + numbered(2, 128) + ")", "members_resource"},
+		{"SELECT " + membersTable.list + " FROM members WHERE org = $1 AND group_id IN ($2, $3)", "members_pkey"},
+		{postgresMemberships, "members_resource"},
 		{blocksDue, "blocks_due"},
 		{plansDue, "plans_due"},
 	} {
-		name := fmt.Sprintf("plan_%d", i)
-		if _, err := conn.ExecContext(t.Context(), "PREPARE "+name+" AS "+c.text); err != nil {
-			t.Errorf("%s: %v", c.text, err)
-			continue
-		}
-		n := 0
-		for strings.Contains(c.text, fmt.Sprintf("$%d", n+1)) {
-			n++
-		}
-		rows, err := conn.QueryContext(t.Context(), "EXPLAIN EXECUTE "+name+"("+strings.TrimSuffix(strings.Repeat("NULL, ", n), ", ")+")")
-		if err != nil {
-			t.Errorf("%s: %v", c.text, err)
-			continue
-		}
-		plan := ""
-		err = drain(rows, func(rows *sql.Rows) error {
-			var line string
-			err := rows.Scan(&line)
-			plan += line + "\n"
-			return err
-		})
-		if err != nil {
-			t.Errorf("%s: %v", c.text, err)
-		}
+		plan := genericPlan(t, conn, fmt.Sprintf("plan_%d", i), c.text)
 		whole := strings.NewReplacer("Seq Scan on plans", "", "Seq Scan on paused", "").Replace(plan) // they are empty here
 		if !strings.Contains(plan, c.want) && !strings.Contains(plan, "Seq Scan on plans") || strings.Contains(whole, "Seq Scan") {
 			t.Errorf("%s\n got plan %s want %s", c.text, plan, c.want)
 		}
 	}
+}
+
+// genericPlan is how PostgreSQL would answer a question whose arguments it does not look at.
+func genericPlan(t *testing.T, conn *sql.Conn, name, text string) (plan string) {
+	t.Helper()
+	if _, err := conn.ExecContext(t.Context(), "PREPARE "+name+" AS "+text); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	arguments := strings.TrimSuffix(strings.Repeat("NULL, ", marks(strings.ReplaceAll(text, "$", "?"))), ", ")
+	rows, err := conn.QueryContext(t.Context(), "EXPLAIN EXECUTE "+name+"("+arguments+")")
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	err = drain(rows, func(rows *sql.Rows) error {
+		var line string
+		err := rows.Scan(&line)
+		plan += line + "\n"
+		return err
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return plan
 }

@@ -53,7 +53,12 @@ func unreadable(err error) error {
 
 // rowsOf reads the records of a table that a condition selects.
 func (s *Store) rowsOf(ctx context.Context, t *table, where string, each func(record) error, args ...any) error {
-	return s.read(ctx, "SELECT "+t.list+" FROM "+t.name+" WHERE "+where, func(rows *sql.Rows) error {
+	return s.records(ctx, t, "SELECT "+t.list+" FROM "+t.name+" WHERE "+where, each, args...)
+}
+
+// records reads the records of a table that a question with its list answers.
+func (s *Store) records(ctx context.Context, t *table, text string, each func(record) error, args ...any) error {
+	return s.read(ctx, text, func(rows *sql.Rows) error {
 		row, err := t.scan(rows)
 		if err != nil {
 			return err

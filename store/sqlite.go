@@ -9,6 +9,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"curfew/revoke"
 )
 
 // sqliteDB is SQLite: one writer, so that the transaction itself is the lock.
@@ -115,4 +117,16 @@ func atOnce(n int) int {
 		}
 	}
 	return min(n, 8)
+}
+
+// sqliteMemberships names its index, for the order of the key would have the groups of everybody read.
+var sqliteMemberships = "SELECT " + membersTable.list + ` FROM members INDEXED BY members_resource
+	WHERE org = $1 AND resource_id IN (SELECT value FROM json_each($2)) ORDER BY group_id, resource_id LIMIT $3`
+
+func (sqliteDB) memberships(resources []revoke.ID) (text string, list any) {
+	quoted := make([]string, len(resources))
+	for i, id := range resources {
+		quoted[i] = `"` + idText(id) + `"`
+	}
+	return sqliteMemberships, "[" + strings.Join(quoted, ",") + "]"
 }
