@@ -1,6 +1,7 @@
 package webhooks_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -443,8 +444,6 @@ func TestEntraGraphForgottenSubscription(t *testing.T) {
 		}
 		g.made = 50
 	})
-	e := d.upkeep()
-	_ = e
 	fresh := newTenant(t, "entra-graph", map[string]any{"secrets": d.keys["secrets"], "graph": d.keys["graph"], "login": d.keys["login"]})
 	fresh.until("it is replaced", time.Minute, func() bool { return fresh.upkeep().DoneAt != 0 })
 	d.graph.set(func(g *imitation) {
@@ -473,9 +472,7 @@ func TestEntraGraphSettings(t *testing.T) {
 	} {
 		keys := graphKeys("https://graph.example.edu", "s")
 		keys["secrets"] = []revoke.Secret{revoke.NewSecret(entraState)}
-		for k, v := range change {
-			keys[k] = v
-		}
+		maps.Copy(keys, change)
 		own := typ.NewSettings()
 		ownKeys(own, keys)
 		_, err := typ.Open(revoke.Source{Name: "entra"}, own, calling(revoketest.NewClock(0)))

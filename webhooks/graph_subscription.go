@@ -46,7 +46,7 @@ func (s *subscription) Upkeep(ctx context.Context, u Upkeep) (Kept, error) {
 		return s.renewAll(ctx, u.Now)
 	}
 	if !strings.HasPrefix(s.deps.Hook, "https://") {
-		return Kept{}, errors.New("Graph must be told where to send: set public_url to this server's https address")
+		return Kept{}, errors.New("where Graph is to send must be told to it: set public_url to this server's https address")
 	}
 	var kept subscribed
 	if u.State != nil && json.Unmarshal(u.State, &kept) != nil {
@@ -97,7 +97,7 @@ func (g *graph) renew(ctx context.Context, id string, now revoke.Instant) (revok
 	case err != nil:
 		return 0, err
 	case status == http.StatusNotFound:
-		return 0, fmt.Errorf("Graph's subscription is gone: %w", revoke.ErrNotFound)
+		return 0, fmt.Errorf("the subscription is gone at Microsoft Graph: %w", revoke.ErrNotFound)
 	}
 	return answer.end()
 }
@@ -127,7 +127,7 @@ func (s *subscription) make(ctx context.Context, now revoke.Instant) (subscribed
 			break
 		}
 		if again {
-			return subscribed{}, errors.New("Graph already has a subscription to users by this application, at another address: remove it, or use an application of its own")
+			return subscribed{}, errors.New("there is already a subscription to users by this application, at another address: remove it, or use an application of its own")
 		}
 		if err := s.removeOurs(ctx); err != nil {
 			return subscribed{}, err

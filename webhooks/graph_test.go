@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -123,7 +124,7 @@ func (g *imitation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		out := map[string]any{"@odata.context": "x"}
-		for _, name := range strings.Split(r.FormValue("$select"), ",") { // nothing is answered that was not selected
+		for name := range strings.SplitSeq(r.FormValue("$select"), ",") { // nothing is answered that was not selected
 			if value, has := user[name]; has {
 				out[name] = value
 			}
@@ -210,9 +211,7 @@ func newTenant(t *testing.T, typ string, keys map[string]any) *tenant {
 		t.Fatal(err)
 	}
 	d := &tenant{&office{core: &core{T: t, service: service, store: store}, observer: &revoketest.Refusals{}}, g, typ, graphKeys(address, "the-client-secret")}
-	for k, v := range keys {
-		d.keys[k] = v
-	}
+	maps.Copy(d.keys, keys)
 	d.open()
 	t.Cleanup(func() { d.end() })
 	return d
@@ -255,7 +254,7 @@ func (d *tenant) open() {
 }
 
 // send posts a message and wants it to be answered so.
-func (d *tenant) send(body string, status int, header ...string) *httptest.ResponseRecorder {
+func (d *tenant) send(body string, status int, header ...string) {
 	d.Helper()
 	r := httptest.NewRequest(http.MethodPost, "/hooks/entra", strings.NewReader(body))
 	for i := 0; i+1 < len(header); i += 2 {
@@ -266,7 +265,6 @@ func (d *tenant) send(body string, status int, header ...string) *httptest.Respo
 		d.Fatalf("got %d %s, want %d", w.Code, w.Body, status)
 	}
 	d.attended.Wake()
-	return w
 }
 
 // notify posts what Graph sends of changes: event id, change and person in turn.
