@@ -186,8 +186,10 @@ func employeeID(raw json.RawMessage) string {
 	return id
 }
 
-// aboutEmployee is [Item.Read] of an employee; employeeAbout takes it back.
+// aboutEmployee is [Item.Read] of an employee.
 func aboutEmployee(id string) string { return "employees/" + id }
+
+// employeeAbout takes it back, for a path.
 func employeeAbout(about string) string {
 	return url.PathEscape(strings.TrimPrefix(about, "employees/"))
 }

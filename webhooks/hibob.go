@@ -188,9 +188,9 @@ func (b *bobReader) Enrich(ctx context.Context, ask Ask) (Finding, error) {
 		mail = "" // of somebody who left before: it may be another person's by now
 	}
 	for _, e := range ask.Events {
-		switch kind := bobMeanings[e.Type]; {
-		case kind == "":
-		case kind == revoke.Reactivated:
+		switch bobMeanings[e.Type] { //nolint:exhaustive // all others are ends
+		case "":
+		case revoke.Reactivated:
 			back = append(back, e)
 			before.Cut = before.Cut && e.Type != bobJoined
 		default:
