@@ -34,7 +34,7 @@ func (n *normaliser) extension(op, path string, v any) error {
 	case !extensionPath(path):
 		return nil // it can be no schema, and so is ignored as other unknown names are (RFC 7644 section 3.5.1)
 	case len(path) > maxExtensionPath:
-		return badRequest(invalidValue, "The path "+quote(path)+" is longer than 512 bytes.")
+		return badRequest(invalidValue, "The path "+quote(path)+" is longer than 512 bytes. Use shorter names.")
 	}
 	value, err := n.extensionValue(path, v, true)
 	if err != nil {
@@ -81,7 +81,7 @@ func (n *normaliser) extensionValue(path string, v any, outermost bool) (any, er
 	switch v := v.(type) {
 	case json.Number:
 		if number, err := v.Float64(); err != nil || math.IsInf(number, 0) {
-			return nil, badRequest(invalidValue, quote(path)+" is a number that is too large.")
+			return nil, badRequest(invalidValue, quote(path)+" is a number that is too large. Send one that fits 64 bits, or text.")
 		}
 		return v, nil
 	case []any:
@@ -107,7 +107,7 @@ func (n *normaliser) extensionValue(path string, v any, outermost bool) (any, er
 			}
 			inner := path + "." + m.name
 			if len(inner) > maxExtensionPath {
-				return nil, badRequest(invalidValue, "The path "+quote(inner)+" is longer than 512 bytes.")
+				return nil, badRequest(invalidValue, "The path "+quote(inner)+" is longer than 512 bytes. Use shorter names.")
 			}
 			value, err := n.extensionValue(inner, m.value, false)
 			if err != nil {
@@ -185,7 +185,7 @@ func (c extensionChange) apply(doc map[string]any) error {
 	case c.op == "remove", c.value == nil:
 		clear(next)
 	case !isObject:
-		return badRequest(invalidValue, quote(c.path)+" is an extension, and so needs an object as its value.")
+		return badRequest(invalidValue, quote(c.path)+" is an extension, and its value is no object. Send an object with the attributes to change.")
 	default:
 		for name, value := range given {
 			c.set(next, name, value)

@@ -321,6 +321,6 @@ func (c *compiler) uri(sent string) (string, error) {
 	case p.meaning == wholeSchema:
 		return p.uri, nil
 	default:
-		return "", badRequest(invalidFilter, "Nobody can filter by "+quote(sent)+": attributes of custom extensions are kept and shown, but not searched.")
+		return "", badRequest(invalidFilter, "Nobody can filter by "+quote(sent)+": attributes of custom extensions are kept and shown, but not searched. Filter by userName, externalId or id.")
 	}
 }

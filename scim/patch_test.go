@@ -59,7 +59,7 @@ func TestItem19EveryWayToDeactivate(t *testing.T) {
 	}
 }
 
-// The same ways beside something that must be refused (item 23, DESIGN section 3 "SCIM speaks when something changes").
+// The same ways beside something that must be refused (item 23).
 func TestItem23ARefusedDeactivationIsCarriedOut(t *testing.T) {
 	t.Parallel()
 	neighbours := map[string]map[string]any{

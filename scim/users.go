@@ -27,7 +27,7 @@ func handled(x *exchange, a answer, err error) (library.Resource, error) {
 
 var errHandled = errors.New("handled")
 
-// Create makes a user, or restores the inactive one that it re-creates: both are 201 (SCIM.md section 3, Okta's reprovisioning).
+// Create makes a user, or restores the inactive one that it re-creates: both are 201 (as Okta reprovisions).
 func (u users) Create(r *http.Request, attributes library.ResourceAttributes) (library.Resource, error) {
 	x := exchangeOf(r)
 	doc := map[string]any(attributes)

@@ -9,7 +9,7 @@ import (
 	"curfew/revoke"
 )
 
-// SCIM.md "What the server must do", item 10.
+// A creation answers the whole user (RFC 7644 section 3.3).
 func TestItem10CreateAnswersTheWholeUser(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)

@@ -28,6 +28,7 @@ func scimCases() []scimCase {
 		{name: "quick answers", proves: []string{"item 9"}, run: quickAnswers},
 		{name: "filters without end", proves: []string{"item 7"}, run: filtersWithoutEnd},
 		{name: "large bodies", proves: []string{"item 4", "item 48"}, run: largeBodies},
+		{name: "more than a thousand operations", proves: []string{"item 48", "item 23"}, run: moreThanAThousand},
 		{name: "other doors", proves: []string{"item 3"}, run: otherDoors},
 		{name: "audit", proves: []string{"item 35", "item 26"}, run: auditOfSCIM},
 		{name: "order", proves: []string{"item 31", "item 30"}, run: inTheirOrder},
@@ -133,6 +134,49 @@ func largeBodies(s *school) {
 	s.do("POST", scimBulk, `{"Operations": [`+strings.Join(deletions, ",")+`]}`).must(s.t, 413)
 	s.mustBe(phone, false, "too many operations, which could be read")
 	s.do("PUT", scimUsers+"/"+sally, `{"userName": "sally@example.edu", "active": true, "title": "`+large[:100_000]+`"}`).must(s.t, 200)
+}
+
+// moreThanAThousand operations are refused as a whole, but for those who leave in them, wherever they stand.
+func moreThanAThousand(s *school) {
+	var ids, phones []string
+	for _, name := range []string{"first", "last", "deleted", "stays"} {
+		address := name + "@example.edu"
+		ids = append(ids, s.do("POST", scimUsers, `{"userName": "`+address+`", "active": true, "emails": [{"value": "`+address+`"}]}`).must(s.t, 201).id())
+		phones = append(phones, s.login(byDirectory, address))
+	}
+	change := func(id, active string) string {
+		return `{"method": "PATCH", "path": "/Users/` + id + `", "data": ` + setActiveTo(active) + `}`
+	}
+	many := []string{change(ids[0], `"False"`)}
+	for i := range 1000 {
+		many = append(many, fmt.Sprintf(`{"method": "POST", "path": "/Users", "bulkId": "%d", "data": {"userName": "m%d@example.edu", "active": true}}`, i, i))
+	}
+	many = append(many, `{"method": "DELETE", "path": "/Users/`+ids[2]+`"}`, change(ids[3], "true"),
+		`{"method": "PUT", "path": "/Users/`+ids[1]+`", "data": {"userName": "last@example.edu", "active": false}}`)
+	got := s.do("POST", scimBulk, `{"failOnErrors": 1, "Operations": [`+strings.Join(many, ", ")+`]}`).must(s.t, 413)
+	for _, text := range []string{"1000 operations", "several requests", "carried out all the same"} {
+		if !strings.Contains(string(got.body), text) {
+			s.t.Errorf("answered %s, want it to say %q", got.body, text)
+		}
+	}
+	for i, live := range []bool{false, false, false, true} {
+		s.mustBe(phones[i], live, fmt.Sprintf("leaver %d of a request that is too long", i))
+	}
+	for _, name := range []string{"first", "last", "deleted"} {
+		if !s.blocked(name + "@example.edu") {
+			s.t.Errorf("%s can sign in", name)
+		}
+	}
+	if got := s.do("GET", scimUsers+"?count=0", nil).must(s.t, 200); got.json["totalResults"] != float64(len(ids)) {
+		s.t.Errorf("%v users, want %d: nothing was created or deleted", got.json["totalResults"], len(ids))
+	}
+	// Sent in parts, as the answer says, all of it is done.
+	for part := range slices.Chunk(many, 600) {
+		s.do("POST", scimBulk, `{"Operations": [`+strings.Join(part, ", ")+`]}`).must(s.t, 200)
+	}
+	if got := s.do("GET", scimUsers+"?count=0", nil).must(s.t, 200); got.json["totalResults"] != float64(len(ids)+1000-1) {
+		s.t.Errorf("%v users, want %d", got.json["totalResults"], len(ids)+1000-1)
+	}
 }
 
 // otherDoors do not open to a SCIM token.
