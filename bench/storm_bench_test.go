@@ -10,6 +10,7 @@ import (
 // BenchmarkReceiveBatch is a batch as a directory sends it in a storm.
 func BenchmarkReceiveBatch(b *testing.B) {
 	onEach(b, func(b *testing.B, d *database, s *revoke.Service) {
+		b.Helper()
 		events := make([]revoke.Event, stormBatch)
 		for b.Loop() {
 			for i := range events {
