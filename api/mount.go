@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/url"
@@ -35,7 +36,8 @@ func (a *App) mount(h http.Handler, plain bool) fiber.Handler {
 // request makes of the adaptor's request one that a handler may keep parts of: the adaptor's strings point into buffers of
 // the next request, it drops all but the last of equal headers, and it names the proxy as the peer.
 func (a *App) request(ctx *fasthttp.RequestCtx, r *http.Request, uri *url.URL, sent string) *http.Request {
-	with := revoke.WithRequestID(r.Context(), a.requestID(ctx))
+	// Not of the adaptor's context either: that ends the moment shutdown begins, and what was begun is to be finished.
+	with := revoke.WithRequestID(context.Background(), a.requestID(ctx))
 	if t := callerOf(ctx); t != nil {
 		with = revoke.WithActor(revoke.WithSource(with, t.source), revoke.Actor{Kind: "source", Name: t.name})
 	}

@@ -229,15 +229,15 @@ func (c sourceRetireCommand) Run(ctx context.Context, sh *shell) error {
 }
 
 type sourceTryCommand struct {
-	Name string `arg:"" help:"A sender of webhooks."`
-	File string `arg:"" help:"Its message, or the whole request with its head, as it was recorded; - is standard input."`
+	Name   string `arg:"" help:"A sender of webhooks."`
+	Sample string `required:"" placeholder:"FILE" help:"Its message, or the whole request with its head, as it was recorded; - is standard input."`
 }
 
 // Help shows an example.
 func (sourceTryCommand) Help() string {
 	return `The message needs no proof, for nothing comes of it: no event is kept, nobody is cut and no target is told.
 
-  curfew source try okta event.json`
+  curfew source try okta --sample event.json`
 }
 
 // tried is one item of a message, and what would follow of it.
@@ -286,8 +286,8 @@ func (c sourceTryCommand) Run(ctx context.Context, sh *shell) error {
 		return err
 	}
 	in := sh.in
-	if c.File != "-" {
-		file, err := os.Open(c.File)
+	if c.Sample != "-" {
+		file, err := os.Open(c.Sample)
 		if err != nil {
 			return usage("open the message: %w", err)
 		}
