@@ -14,11 +14,11 @@ import (
 
 // The vectors of WEBHOOKS.md.
 const (
-	vectorSecret    = "whsec_Y3VyZmV3LXRlc3Qtc2VjcmV0LTAxMjM0NTY3ODlhYmNk" //nolint:gosec // G101: a test's
+	vectorSecret    = "whsec_Y3VyZmV3LXRlc3Qtc2VjcmV0LTAxMjM0NTY3ODlhYmNk"
 	vectorPublic    = "whpk_yfl+GD66bEB5C69jC012b4OCTj0TCYS44kcIA85m5eQ="
 	vectorSignature = "v1,y5rpdOdl+bKr6zkN9PKFRPDxu+HxO0QfByER0hYjWxM="
 	vectorV1a       = "v1a,dUyWwcV+EujOgDw3di2ge0aAPg4sxSBS/4KfxLvNjd1XvO6HL5rmJo/sY9UsKAPGZuw+lqRzAALE4q0/0t3wAg=="
-	otherSecret     = "whsec_b3RoZXItc2VjcmV0LTAxMjM0NTY3ODlhYmNkZWY=" //nolint:gosec // G101: a test's
+	otherSecret     = "whsec_b3RoZXItc2VjcmV0LTAxMjM0NTY3ODlhYmNkZWY="
 )
 
 // vector is the message of the vectors under signatures, with headers in place of its own.
