@@ -3,6 +3,7 @@ package webhooks_test
 import (
 	"maps"
 	"net/http"
+	"slices"
 	"testing"
 
 	"curfew/internal/outbound"
@@ -21,10 +22,16 @@ func fixtures() map[string]revoketest.SourceFixture {
 	return all
 }
 
+// onlyAsked are the types that nobody sends to: they are asked, and pass the battery of those that call.
+func onlyAsked() []string { return []string{"okta-log"} }
+
 func TestEveryTypePassesTheBattery(t *testing.T) {
 	t.Parallel()
 	all := fixtures()
 	for _, typ := range webhooks.Types() {
+		if _, calls := apiFixtures()[typ.Name]; calls && slices.Contains(onlyAsked(), typ.Name) {
+			continue
+		}
 		t.Run(typ.Name, func(t *testing.T) {
 			t.Parallel()
 			f, ok := all[typ.Name]

@@ -26,7 +26,7 @@ type oktaSettings struct {
 // at least once and in any order, waits 3 s, repeats a 5xx once and a 4xx never; there is no time to check, so that a replay
 // is known by the event's uuid alone, and an old event cuts at its own time.
 type okta struct {
-	source revoke.Source
+	oktaEvents
 	header staticHeader
 }
 
@@ -40,7 +40,7 @@ func newOkta(src revoke.Source, settings any) (Receiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &okta{src, header}, nil
+	return &okta{oktaEvents{src}, header}, nil
 }
 
 // Verify compares the header with every secret.
@@ -91,7 +91,7 @@ func (o *okta) Items(r Request) ([]Item, error) {
 }
 
 // Item reads a log event from what was kept of it.
-func (o *okta) Item(body json.RawMessage) Item { return o.item(body) }
+func (o oktaEvents) Item(body json.RawMessage) Item { return o.item(body) }
 
 type oktaEnvelope struct {
 	EventID maybe[string]        `json:"eventId"` // of this delivery

@@ -9,6 +9,9 @@ import (
 	"curfew/revoke"
 )
 
+// oktaEvents reads log events, whether a hook or the System Log itself brought them.
+type oktaEvents struct{ source revoke.Source }
+
 // logEvent is what we read of an Okta System Log event.
 type logEvent struct {
 	UUID           maybe[string]              `json:"uuid"`
@@ -64,6 +67,8 @@ type about int
 const (
 	target     about = iota // the User among the targets
 	targetSelf              // the same, else the acting user, where people do this to themselves
+	self                    // the acting user, whom Okta found or who complained; else the User among the targets
+	many                    // the User among the targets, but there may be more people than an event names
 	device                  // the Device among the targets, and the Users that stand beside it
 	session                 // one session of the User among the targets
 )
@@ -77,7 +82,7 @@ const (
 	whatever                // the outcome speaks of something else: a lock is logged as the failed sign-in that caused it
 )
 
-// oktaMeanings is the table of event types that can reach a hook.
+// oktaMeanings is the table of event types. What can reach a hook stands before what only the System Log holds.
 var oktaMeanings = oktaTable()
 
 // oktaTable lists what the types say that share a meaning.
@@ -100,7 +105,7 @@ func oktaTable() map[string]oktaMeaning {
 		"user.mfa.factor.deactivate", "user.mfa.factor.suspend")
 	say(oktaMeaning{kind: revoke.SessionsCleared, about: target, outcome: notFailed}, "user.session.clear", "user.authentication.universal_logout", "user.authentication.universal_logout.scheduled")
 	say(oktaMeaning{kind: revoke.SessionsCleared, about: session, outcome: notFailed}, "user.session.end")
-	say(oktaMeaning{kind: revoke.CredentialCompromised, about: targetSelf, outcome: whatever}, "security.breached_credential.detected", "user.account.report_suspicious_activity_by_enduser")
+	say(oktaMeaning{kind: revoke.CredentialCompromised, about: self, outcome: whatever}, "security.breached_credential.detected", "user.account.report_suspicious_activity_by_enduser")
 	say(oktaMeaning{kind: revoke.RiskRaised, about: target, outcome: whatever}, "user.risk.detect", "user.risk.change")
 	say(oktaMeaning{kind: revoke.DeviceLost, about: device, outcome: notFailed}, "device.lifecycle.suspend")
 	say(oktaMeaning{kind: revoke.DeviceUnenrolled, about: device, outcome: notFailed}, "device.lifecycle.deactivate", "device.lifecycle.delete", "device.user.remove")
@@ -109,11 +114,19 @@ func oktaTable() map[string]oktaMeaning {
 		"device.lifecycle.unsuspend", "device.user.add", "device.enrollment.create", "group.user_membership.add", "user.account.privilege.grant")
 	say(oktaMeaning{why: "Okta judges it and says with another event what it did"}, "user.session.context.change", "policy.auth_reevaluate.fail")
 	say(oktaMeaning{why: "it changes nobody's sessions"}, "user.account.update_profile", "user.account.privilege.revoke", "system.api_token.revoke")
+	say(oktaMeaning{kind: revoke.Deleted, about: target, outcome: succeeded}, "user.lifecycle.delete.completed")
+	say(oktaMeaning{kind: revoke.CredentialChanged, about: target, outcome: notFailed}, "user.account.expire_password")
+	say(oktaMeaning{kind: revoke.CredentialChanged, about: many, outcome: notFailed}, "user.lifecycle.password_mass_expiry")
+	say(oktaMeaning{kind: revoke.Locked, about: targetSelf, outcome: whatever}, "user.account.lock.limit")
+	say(oktaMeaning{why: "Okta judges it and says with another event what it did"}, "security.threat.detected", "security.events.provider.receive_event", "policy.entity_risk.action",
+		"policy.entity_risk.evaluate", "user.mfa.attempt_bypass")
+	say(oktaMeaning{why: "a session that grew too old in Okta ends no other"}, "user.session.expire")
+	say(oktaMeaning{why: "it changes nobody's sessions"}, "user.account.update_primary_email")
 	return out
 }
 
 // Means returns what Okta's event types say.
-func (*okta) Means() []revoke.Meaning {
+func (oktaEvents) Means() []revoke.Meaning {
 	out := make([]revoke.Meaning, 0, len(oktaMeanings))
 	for word, m := range oktaMeanings {
 		note := m.why
@@ -124,6 +137,8 @@ func (*okta) Means() []revoke.Meaning {
 			note = "that session; nothing where the person signed out"
 		case m.about == device:
 			note = "that device"
+		case m.about == many:
+			note = "held for a person to look at unless it names one user"
 		case m.outcome == succeeded:
 			note = "where it succeeded"
 		}
@@ -134,7 +149,7 @@ func (*okta) Means() []revoke.Meaning {
 }
 
 // item reads one log event.
-func (o *okta) item(raw json.RawMessage) Item {
+func (o oktaEvents) item(raw json.RawMessage) Item {
 	var e logEvent
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return Item{State: revoke.EventMalformed, Note: "not a log event: it is no object", Body: raw}
@@ -174,7 +189,7 @@ func (d demand) missedBy(outcome oktaOutcome) (revoke.EventState, string) {
 
 // signals puts into item what the event says about whom. A signal that names nobody is handed on as it is: the core keeps it
 // as malformed and raises the alarm, for somebody may still be signed in.
-func (o *okta) signals(item *Item, e logEvent, meaning oktaMeaning) {
+func (o oktaEvents) signals(item *Item, e logEvent, meaning oktaMeaning) {
 	signal := revoke.Signal{Kind: meaning.kind, OccurredAt: item.OccurredAt, Reason: e.DisplayMessage.value}
 	if plain(signal.Reason) == "" {
 		signal.Reason = item.Type
@@ -183,10 +198,16 @@ func (o *okta) signals(item *Item, e logEvent, meaning oktaMeaning) {
 	if len(people) == 0 && actor.is("User") && (meaning.about == targetSelf || meaning.about == session) {
 		people = []oktaEntity{actor}
 	}
+	if meaning.about == self && actor.is("User") && !slices.ContainsFunc(people, actor.same) {
+		people = append(people, actor) // beside another it is not known which of them
+	}
 	data := e.DebugContext.value.DebugData.value
 	switch {
 	case meaning.about == device:
 		o.deviceSignals(item, e, signal, people)
+		return
+	case meaning.about == many && len(people) != 1:
+		item.State, item.Note = revoke.EventHeld, "it concerns more people than it names: end everybody's sessions if that is what was meant"
 		return
 	case len(people) > 1:
 		item.State, item.Note = revoke.EventHeld, "it names more than one user where Okta means one"
@@ -216,7 +237,7 @@ func (o *okta) signals(item *Item, e logEvent, meaning oktaMeaning) {
 
 // deviceSignals makes one signal for each user beside the device, since each ends only that user's sessions on it. A device
 // without a user is a signal about the device alone.
-func (o *okta) deviceSignals(item *Item, e logEvent, signal revoke.Signal, people []oktaEntity) {
+func (o oktaEvents) deviceSignals(item *Item, e logEvent, signal revoke.Signal, people []oktaEntity) {
 	for _, t := range e.Target.value {
 		if id := known(t.value.ID); t.value.is("Device") && id != "" && plain(id) == id {
 			signal.Device = []revoke.DeviceIdentifier{{Namespace: revoke.NamespaceDeviceID, Value: id}}
@@ -250,7 +271,7 @@ func (e logEvent) people() []oktaEntity {
 }
 
 // subject names a user by Okta's id, and by the login, which is often an address as well.
-func (o *okta) subject(user oktaEntity) revoke.Subject {
+func (o oktaEvents) subject(user oktaEntity) revoke.Subject {
 	var s revoke.Subject
 	login := known(user.AlternateID)
 	s.Add(o.source.IDs, known(user.ID))

@@ -23,6 +23,8 @@ type Grant struct {
 	Scope    string
 	Extra    string // further parameters, as a query: audience=…
 	Basic    bool   // the secret goes into the Authorization header (RFC 6749 section 2.3.1), else into the form
+	// Assert makes the assertion that takes the place of the secret (RFC 7523 section 2.2); Secret is then the key that signs it.
+	Assert func(now time.Time) (string, error)
 }
 
 // Tokens keeps access tokens in memory until they end. Who asks for the same one while it is being fetched waits for that. It is
@@ -104,7 +106,15 @@ func (t *Tokens) fetch(ctx context.Context, g Grant) (revoke.Secret, time.Durati
 	if g.Scope != "" {
 		form.Set("scope", g.Scope)
 	}
-	if !g.Basic {
+	switch {
+	case g.Assert != nil:
+		assertion, err := g.Assert(t.clock.Now().Time())
+		if err != nil {
+			return revoke.Secret{}, 0, errors.New("our key cannot sign for it")
+		}
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion", assertion)
+	case !g.Basic:
 		form.Set("client_id", g.ClientID)
 		form.Set("client_secret", g.Secret.Reveal())
 	}
@@ -114,7 +124,7 @@ func (t *Tokens) fetch(ctx context.Context, g Grant) (revoke.Secret, time.Durati
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Accept", "application/json")
-	if g.Basic {
+	if g.Basic && g.Assert == nil {
 		r.SetBasicAuth(url.QueryEscape(g.ClientID), url.QueryEscape(g.Secret.Reveal()))
 	}
 	a, err := Do(t.client, r, maxToken)
