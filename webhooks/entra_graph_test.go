@@ -132,6 +132,19 @@ func TestEntraGraphSessionsRevoked(t *testing.T) {
 	if ev := d.event("n-4"); d.live(tom) || len(ev.Decided.Revocations) != 1 || ev.Decided.Revocations[0].Signal != revoke.SessionsCleared {
 		t.Errorf("revoked sign-in sessions: live %v, %+v", d.live(tom), ev)
 	}
+	at := d.store.Clock().Now().Add(-time.Second).String()
+	for _, next := range []struct{ id, value string }{{"n-5", at}, {"n-6", ""}, {"n-7", at}, {"n-8", "2020-01-01T00:00:00Z"}, {"n-9", at}} {
+		more := []string{"signInSessionsValidFromDateTime", next.value}
+		if next.value == "" {
+			more = nil
+		}
+		d.graph.person(entraTom, "tom@example.edu", true, more...)
+		d.notify(next.id, "updated", entraTom)
+		d.until("it is read", 0, d.settled(next.id))
+		if n := len(d.event(next.id).Decided.Revocations); n > 0 && next.id != "n-5" {
+			t.Errorf("%s: a time that was known before, that is missing, or that went back, made %d revocations", next.id, n)
+		}
+	}
 }
 
 // A first read has nothing to compare with: what happened around the notification is its cause, what is old is not.
@@ -226,6 +239,9 @@ func TestEntraGraphWhenGraphFails(t *testing.T) {
 				t.Fatalf("something was concluded: live %v, %+v", d.live(sally), d.event("n-2"))
 			}
 			for _, r := range d.store.AllReadings() {
+				if r.LastError == "internal error" {
+					t.Error("the type fell over")
+				}
 				if c.header != "" && r.Attempts > 0 && r.DueAt.Sub(d.store.Clock().Now()) < 6*time.Second {
 					t.Errorf("asked to wait for 7 s it is due in %s", r.DueAt.Sub(d.store.Clock().Now()))
 				}
