@@ -69,6 +69,7 @@ func TestStandardSignatures(t *testing.T) {
 		"case 7, v1a where only v1 is trusted":     {[]string{vectorSecret}, vector(vectorV1a), "", WhyMismatch},
 		"case 7, v1a under the name of v1":         {[]string{vectorPublic}, vector("v1" + vectorV1a[3:]), "", WhyMismatch},
 		"case 7, v1 by the public key as a secret": {[]string{vectorPublic}, vector(standardV1(vectorPublic[len(publicKey):], "msg_1.1795430000."+testBody)), "", WhyMismatch},
+		"case 7, v1 by a secret of no bytes":       {[]string{vectorPublic}, vector(standardV1("", "msg_1.1795430000."+testBody)), "", WhyMismatch},
 		"case 8, the old key":                      {[]string{otherSecret, vectorSecret}, vector(vectorSignature), "secrets[1]", ""},
 		"case 8, the old key once it is gone":      {[]string{otherSecret}, vector(vectorSignature), "", WhyMismatch},
 		"case 15, another id":                      {[]string{vectorSecret}, vector(vectorSignature, "Webhook-Id", "msg_2"), "", WhyMismatch},
