@@ -28,7 +28,7 @@ func (a *App) mount(h http.Handler, plain bool) fiber.Handler {
 		}
 		c.Set("X-Request-Id", a.requestID(c.Context()))
 		return adaptor.HTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			h.ServeHTTP(w, a.request(c.Context(), r, uri, sent))
+			h.ServeHTTP(w, a.request(c.Context(), r, uri, sent)) //nolint:contextcheck // it has one of its own, which shutdown does not end
 		})(c)
 	}
 }

@@ -117,7 +117,7 @@ func TestOktaMeansWhatTheTableSays(t *testing.T) {
 		for _, s := range e.Signals {
 			got = append(got, string(s.Kind))
 			for _, id := range s.Subject {
-				got = append(got, string(id.Namespace), id.Value)
+				got = append(got, id.Namespace, id.Value)
 			}
 			for _, d := range s.Device {
 				got = append(got, "device", d.Value)

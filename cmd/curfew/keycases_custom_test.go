@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-func init() { maps.Copy(keyCases, customKeyCases()) } //nolint:gochecknoinits // one table, in two files
+func init() { maps.Copy(keyCases, customKeyCases()) } //nolint:gochecknoinits // one table, in several files
 
 type keyCase = struct{ good, key, shown, bad string }
 
