@@ -211,8 +211,6 @@ func (o *oktaLog) read(a outbound.Answer, place oktaPlace, now revoke.Instant, l
 		return Page{}, errors.New("the System Log: it does not say where it goes on")
 	case next == "":
 		return o.page(items, oktaPlace{Since: max(place.Since, place.Began.Add(-oktaOverlap))}, false, 0)
-	case next == place.Next:
-		return Page{}, errors.New("the System Log: its next page is the same page")
 	}
 	place.Next = next
 	return o.page(items, place, true, outbound.Wait(a.Header, now.Time()))
