@@ -312,20 +312,7 @@ func (o *office) open() {
 		o.Fatalf("webhooks.New: %v", err)
 	}
 	o.handler = handler
-	o.attended, err = webhooks.NewAttendant(webhooks.AttendantConfig{Handler: handler, Core: o.service, Rows: o.store, Clock: o.store.Clock(), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		o.Fatalf("NewAttendant: %v", err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = o.attended.Run(ctx)
-	}()
-	o.end = func() {
-		stop()
-		<-done
-	}
+	o.attended, o.end = attending(o, handler, o.service, o.store)
 }
 
 // changed posts that these changed, id and about in turn.
@@ -385,5 +372,24 @@ func (o *office) settled(ids ...string) func() bool {
 			}
 		}
 		return true
+	}
+}
+
+// attending starts who attends to the sources of a handler, and returns what ends him.
+func attending(t testing.TB, handler *webhooks.Handler, core *revoke.Service, rows *revoketest.Memory) (attended *webhooks.Attendant, end func()) {
+	t.Helper()
+	attended, err := webhooks.NewAttendant(webhooks.AttendantConfig{Handler: handler, Core: core, Rows: rows, Clock: rows.Clock(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatalf("NewAttendant: %v", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = attended.Run(ctx)
+	}()
+	return attended, func() {
+		stop()
+		<-done
 	}
 }

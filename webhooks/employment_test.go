@@ -1,7 +1,6 @@
 package webhooks_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -127,20 +126,7 @@ func (h *hr) open() {
 		h.Fatalf("webhooks.New: %v", err)
 	}
 	h.handler = handler
-	h.attended, err = webhooks.NewAttendant(webhooks.AttendantConfig{Handler: handler, Core: h.service, Rows: h.store, Clock: h.store.Clock(), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		h.Fatalf("NewAttendant: %v", err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = h.attended.Run(ctx)
-	}()
-	h.end = func() {
-		stop()
-		<-done
-	}
+	h.attended, h.end = attending(h, handler, h.service, h.store)
 }
 
 // tell sends an event about employee 1042, a second after the one before.

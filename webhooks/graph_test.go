@@ -1,7 +1,6 @@
 package webhooks_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -237,20 +236,7 @@ func (d *tenant) open() {
 		d.Fatalf("webhooks.New: %v", err)
 	}
 	d.handler = handler
-	d.attended, err = webhooks.NewAttendant(webhooks.AttendantConfig{Handler: handler, Core: d.service, Rows: d.store, Clock: d.store.Clock(), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		d.Fatalf("NewAttendant: %v", err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = d.attended.Run(ctx)
-	}()
-	d.end = func() {
-		stop()
-		<-done
-	}
+	d.attended, d.end = attending(d, handler, d.service, d.store)
 }
 
 // send posts a message and wants it to be answered so.
