@@ -376,11 +376,11 @@ func (o *office) settled(ids ...string) func() bool {
 }
 
 // attending starts who attends to the sources of a handler, and returns what ends him.
-func attending(t testing.TB, handler *webhooks.Handler, core *revoke.Service, rows *revoketest.Memory) (attended *webhooks.Attendant, end func()) {
-	t.Helper()
+func attending(tb testing.TB, handler *webhooks.Handler, core *revoke.Service, rows *revoketest.Memory) (attended *webhooks.Attendant, end func()) {
+	tb.Helper()
 	attended, err := webhooks.NewAttendant(webhooks.AttendantConfig{Handler: handler, Core: core, Rows: rows, Clock: rows.Clock(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		t.Fatalf("NewAttendant: %v", err)
+		tb.Fatalf("NewAttendant: %v", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
