@@ -391,6 +391,7 @@ func TestEntraGraphSubscription(t *testing.T) {
 				t.Fatalf("there are %d subscriptions, want one", len(g.subs))
 			}
 			for id, sub = range g.subs {
+				sub = maps.Clone(sub) // it is renewed meanwhile
 			}
 		})
 		return id, sub

@@ -235,7 +235,7 @@ func (d *tenant) open() {
 	if err != nil {
 		d.Fatalf("webhooks.New: %v", err)
 	}
-	d.handler = handler
+	d.graph.set(func(*imitation) { d.handler = handler }) // a call that was given up may still be under way there, and asks the hook
 	d.attended, d.end = attending(d, handler, d.service, d.store)
 }
 
