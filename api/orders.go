@@ -76,7 +76,7 @@ func (a *App) preview(t *token, in *order, ev revoke.Event) (*revoke.Outcome, er
 			return nil, err
 		}
 	}
-	if false { // it was carried out under the same Idempotency-Key, and what it covered is over
+	if out.Duplicate { // it was carried out under the same Idempotency-Key, and what it covered is over
 		return &out, nil
 	}
 	if err := a.countDevices(&out); err != nil {
