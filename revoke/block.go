@@ -13,6 +13,11 @@ func (d *decision) block(sig Signal, rule Rule, user ID) {
 	if at == 0 {
 		at = max(d.f.Now, blocked+1, lifted+1)
 	}
+	d.blockFrom(at, sig, rule, user)
+}
+
+// blockFrom sets the authority's block from an instant, and ends everything that was born by the signal's time.
+func (d *decision) blockFrom(at Instant, sig Signal, rule Rule, user ID) {
 	cut := d.cutAt(sig.OccurredAt, d.f.newest(user).Born)
 	if rule.Cut == AtReceipt {
 		cut = d.cutAt(0, d.f.newest(user).Born)

@@ -87,11 +87,12 @@ func (d *decision) carry(p Plan, sig Signal, rule Rule) {
 	p.CarriedAt = d.f.Now
 	d.write(Effects{Plans: []Plan{p}})
 	sig.OccurredAt, sig.EffectiveAt, sig.Planned = p.EffectiveAt, 0, false
+	at := p.EffectiveAt
 	blocked, takenBack := d.instants(p.User, ClassPlan)
 	if _, lifted := d.instants(p.User, ClassPlain); takenBack == blocked+1 && p.EffectiveAt >= lifted {
-		sig.OccurredAt = max(p.EffectiveAt, takenBack) // what a changed plan took back stands again
+		at = max(at, takenBack) // what a changed plan took back stands again, and cuts at the new day
 	}
-	d.block(sig, Rule{Cut: rule.Cut, Block: SetBlock, Class: ClassPlan}, p.User)
+	d.blockFrom(at, sig, Rule{Cut: rule.Cut, Block: SetBlock, Class: ClassPlan}, p.User)
 }
 
 // takeBack lifts the block of a plan that was changed after its day.
