@@ -52,6 +52,7 @@ type Effects struct {
 	Readings    []Reading  // new, or owed once more
 	Read        []ID       // events that need no read any more
 	Notes       []SourceNote
+	Notices     []Notice // joined with what the person is still to be told
 	Audit       []AuditEntry
 }
 
@@ -96,6 +97,7 @@ func Merge(group ...Effects) Effects {
 	out.Plans = folded(group, func(e *Effects) []Plan { return e.Plans }, func(p Plan) PlanKey { return p.PlanKey }, func(_, b Plan) Plan { return b })
 	out.Readings = folded(group, func(e *Effects) []Reading { return e.Readings }, func(r Reading) ID { return r.Event }, func(_, b Reading) Reading { return b })
 	out.Notes = folded(group, func(e *Effects) []SourceNote { return e.Notes }, SourceNote.key, SourceNote.join)
+	out.Notices = folded(group, func(e *Effects) []Notice { return e.Notices }, func(n Notice) NoticeKey { return n.NoticeKey }, Notice.Join)
 	for _, e := range group {
 		out.Members = append(slices.DeleteFunc(out.Members, func(m Member) bool { return slices.Contains(e.Left, m.MemberKey) }), e.Members...)
 		out.Left = append(slices.DeleteFunc(out.Left, func(k MemberKey) bool {

@@ -27,6 +27,7 @@ type TargetName struct{ Name, Org string }
 type Service struct {
 	store    Store
 	targets  atomic.Pointer[[]TargetName]
+	notify   atomic.Pointer[Notify]
 	observer Observer
 	log      *slog.Logger
 	view     atomic.Pointer[View] // nil: we do not know
@@ -41,6 +42,7 @@ type Service struct {
 	owed     chan struct{} // told after every commit that made deliveries
 	alarms   chan struct{} // told after every commit that raised one
 	unread   chan struct{} // told after every commit of what waits to be read
+	untold   chan struct{} // told after every commit of what people are to be told
 }
 
 // New checks cfg and returns a Service that knows nothing yet: until [Service.Load] has read the view, every question
@@ -55,10 +57,11 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		store: cfg.Store, observer: cfg.Observer, log: cfg.Log,
 		known: newKnown(), names: newNames(), reload: make(chan struct{}, 1), owed: make(chan struct{}, 1),
-		alarms: make(chan struct{}, 1), unread: make(chan struct{}, 1),
+		alarms: make(chan struct{}, 1), unread: make(chan struct{}, 1), untold: make(chan struct{}, 1),
 	}
 	s.uses.waiting = map[ID]Use{}
 	s.SetTargets(cfg.Targets)
+	s.SetNotify(Notify{})
 	return s, nil
 }
 
@@ -123,6 +126,7 @@ func (s *Service) decide(ctx context.Context, need Need, decision Decision) erro
 	var at Instant
 	err := s.store.Decide(ctx, need, func(f *Facts) (Effects, error) {
 		effects, err := decision(f)
+		effects.Notices = s.notify.Load().notices(f, &effects)
 		done, at = effects, f.Now
 		return effects, err
 	})
@@ -141,6 +145,9 @@ func (s *Service) decide(ctx context.Context, need Need, decision Decision) erro
 	}
 	if len(done.Readings) > 0 {
 		ring(s.unread)
+	}
+	if len(done.Notices) > 0 {
+		ring(s.untold)
 	}
 	return nil
 }

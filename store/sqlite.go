@@ -56,7 +56,7 @@ func (sqliteDB) fold(ctx context.Context, w *writer) error {
 }
 
 // sqliteWords are what SQLite calls otherwise than PostgreSQL.
-var sqliteWords = strings.NewReplacer("GREATEST(", "max(", "STRPOS(", "instr(", "$", "?")
+var sqliteWords = strings.NewReplacer("GREATEST(", "max(", "LEAST(", "min(", "STRPOS(", "instr(", "$", "?")
 
 func (sqliteDB) text(s string) string {
 	return sqliteWords.Replace(s)

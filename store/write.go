@@ -92,6 +92,7 @@ func assemble(group []made) (batch, error) {
 	b.add(readingsTable, records(e.Readings, readingRecord))
 	b.add(readTable, read)
 	b.add(notesTable, records(e.Notes, noteRecord))
+	b.add(noticesTable, records(e.Notices, noticeRecord))
 	b.add(changesTable, changes)
 	b.add(auditTable, audit)
 	return b, nil

@@ -39,6 +39,7 @@ type tables struct {
 	members     map[revoke.MemberKey]revoke.Member
 	plans       map[revoke.PlanKey]revoke.Plan
 	readings    map[revoke.ID]revoke.Reading
+	notices     map[revoke.NoticeKey]revoke.Notice
 	notes       map[noteKey]revoke.SourceNote
 	errands     map[revoke.ErrandKey]revoke.Errand
 	alarms      []revoke.Alarm
@@ -67,7 +68,7 @@ func NewMemory() *Memory {
 		revocations: map[revoke.ID]revoke.Revocation{}, deliveries: map[deliveryKey]revoke.Delivery{},
 		resources: map[revoke.ID]revoke.Resource{}, members: map[revoke.MemberKey]revoke.Member{}, plans: map[revoke.PlanKey]revoke.Plan{},
 		uses: map[useKey]revoke.Instant{}, keys: map[keyName]revoke.Key{}, paused: map[string]revoke.Instant{},
-		readings: map[revoke.ID]revoke.Reading{}, notes: map[noteKey]revoke.SourceNote{}, errands: map[revoke.ErrandKey]revoke.Errand{},
+		readings: map[revoke.ID]revoke.Reading{}, notices: map[revoke.NoticeKey]revoke.Notice{}, notes: map[noteKey]revoke.SourceNote{}, errands: map[revoke.ErrandKey]revoke.Errand{},
 		hearings: map[hourKey]revoke.Hearing{}, spells: map[spellKey]revoke.Spell{},
 	}}
 }

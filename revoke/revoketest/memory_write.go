@@ -150,6 +150,9 @@ func (t *tables) append(e *revoke.Effects, at revoke.Instant) {
 	}
 	t.ring(e.Cleared, e.Alarms, at)
 	t.writeReads(e)
+	for _, n := range e.Notices {
+		t.notices[n.NoticeKey] = t.notices[n.NoticeKey].Join(n)
+	}
 	for _, r := range e.Revocations {
 		t.revocations[r.ID] = r
 	}
