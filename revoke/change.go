@@ -54,6 +54,8 @@ type Effects struct {
 	Notes       []SourceNote
 	Notices     []Notice // joined with what the person is still to be told
 	Audit       []AuditEntry
+	Held        []Held // new, or with its verdict
+	Hits        []Hit  // joined with what is stored
 }
 
 // Changes returns the rows of the feed that e makes, in a fixed order.
@@ -96,6 +98,8 @@ func Merge(group ...Effects) Effects {
 	})
 	out.Plans = folded(group, func(e *Effects) []Plan { return e.Plans }, func(p Plan) PlanKey { return p.PlanKey }, func(_, b Plan) Plan { return b })
 	out.Readings = folded(group, func(e *Effects) []Reading { return e.Readings }, func(r Reading) ID { return r.Event }, func(_, b Reading) Reading { return b })
+	out.Held = folded(group, func(e *Effects) []Held { return e.Held }, func(h Held) ID { return h.ID }, func(_, b Held) Held { return b })
+	out.Hits = folded(group, func(e *Effects) []Hit { return e.Hits }, func(h Hit) HitKey { return h.HitKey }, Hit.join)
 	out.Notes = folded(group, func(e *Effects) []SourceNote { return e.Notes }, SourceNote.key, SourceNote.join)
 	out.Notices = folded(group, func(e *Effects) []Notice { return e.Notices }, func(n Notice) NoticeKey { return n.NoticeKey }, Notice.Join)
 	for _, e := range group {

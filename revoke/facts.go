@@ -20,6 +20,9 @@ type Facts struct {
 	Resources map[ID]Resource
 	Members   map[MemberKey]Member
 	Readings  map[ID]Reading // by event, with the lease that is out now
+	Held      map[ID]Held    // those that a need named, decided ones too
+	Tallies   map[VoiceKey]Tally
+	Hits      map[HitKey]Hit // of the users and devices here, by the voices that are counted
 
 	holdings map[Identifier][]Holding // oldest first
 	held     map[ID][]Identifier
@@ -28,6 +31,7 @@ type Facts struct {
 	plans    map[ID][]Plan
 	byClient map[clientKey]ID // sessions by what a registration names
 	byToken  map[knownKey]ID
+	waiting  map[ID][]Held // what waits for a person, by user, where voices are counted
 
 	deviceNames map[ID][]DeviceIdentifier
 }
@@ -46,6 +50,7 @@ func NewFacts() *Facts {
 		Users: map[ID]User{}, Cutoffs: map[Scope]Cutoff{}, Newest: map[ID]Newest{},
 		NewestOf: map[Scope]Instant{}, Sessions: map[ID]Session{}, Devices: map[DeviceIdentifier][]ID{},
 		Events: map[EventKey]Event{}, Resources: map[ID]Resource{}, Members: map[MemberKey]Member{}, Readings: map[ID]Reading{},
+		Held: map[ID]Held{}, Tallies: map[VoiceKey]Tally{}, Hits: map[HitKey]Hit{}, waiting: map[ID][]Held{},
 		holdings: map[Identifier][]Holding{}, held: map[ID][]Identifier{}, joins: map[ID][]Join{}, blocks: map[ID][]Block{},
 		plans: map[ID][]Plan{}, byClient: map[clientKey]ID{}, byToken: map[knownKey]ID{}, deviceNames: map[ID][]DeviceIdentifier{},
 	}
@@ -148,6 +153,16 @@ func (f *Facts) Apply(e Effects) {
 	}
 	for _, p := range e.Plans {
 		f.AddPlan(p)
+	}
+	for _, h := range e.Held {
+		f.AddWaiting(h)
+	}
+	for _, h := range e.Hits {
+		last := f.Hits[h.HitKey]
+		if t, ok := f.Tallies[h.VoiceKey]; ok {
+			f.Tallies[h.VoiceKey] = t.hit(last, h)
+		}
+		f.Hits[h.HitKey] = h.join(last)
 	}
 }
 

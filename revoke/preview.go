@@ -13,10 +13,16 @@ var errPreviewed = errors.New("previewed")
 // Preview decides like [Service.Receive] and writes nothing: the outcome says what would follow. What covers many people is
 // counted by looking at each of their sessions, so its cost grows with them.
 func (s *Service) Preview(ctx context.Context, actor Actor, src Source, ev Event) (Outcome, error) {
-	in := input{source: src, actor: actor, request: RequestIDFrom(ctx), event: ev, targets: *s.targets.Load()}
+	in := s.input(ctx, actor, src, ev)
 	var out Outcome
 	err := s.store.Decide(ctx, in.need(), func(f *Facts) (Effects, error) {
 		_, out = in.decide(f.clone())
+		if !out.Held.IsZero() { // what follows once it is approved
+			state, held := out.State, out.Held
+			in.brake = nil
+			_, out = in.decide(f.clone())
+			out.State, out.Held = state, held
+		}
 		return Effects{}, errPreviewed
 	})
 	if !errors.Is(err, errPreviewed) {
@@ -60,7 +66,7 @@ func (f *Facts) clone() *Facts {
 	c.Users, c.Cutoffs, c.Newest, c.NewestOf = maps.Clone(f.Users), maps.Clone(f.Cutoffs), maps.Clone(f.Newest), maps.Clone(f.NewestOf)
 	c.Sessions, c.Devices, c.Events, c.Resources = maps.Clone(f.Sessions), maps.Clone(f.Devices), maps.Clone(f.Events), maps.Clone(f.Resources)
 	c.holdings, c.held, c.joins, c.blocks = maps.Clone(f.holdings), maps.Clone(f.held), maps.Clone(f.joins), maps.Clone(f.blocks)
-	c.Members = maps.Clone(f.Members)
+	c.Members, c.Hits, c.Tallies, c.waiting = maps.Clone(f.Members), maps.Clone(f.Hits), maps.Clone(f.Tallies), maps.Clone(f.waiting)
 	c.plans, c.byClient, c.byToken, c.deviceNames = maps.Clone(f.plans), maps.Clone(f.byClient), maps.Clone(f.byToken), maps.Clone(f.deviceNames)
 	return &c
 }

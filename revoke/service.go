@@ -27,6 +27,7 @@ type TargetName struct{ Name, Org string }
 type Service struct {
 	store    Store
 	targets  atomic.Pointer[[]TargetName]
+	brake    atomic.Pointer[Brake]
 	notify   atomic.Pointer[Notify]
 	observer Observer
 	log      *slog.Logger
@@ -61,6 +62,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	s.uses.waiting = map[ID]Use{}
 	s.SetTargets(cfg.Targets)
+	s.SetBrake(Brake{})
 	s.SetNotify(Notify{})
 	return s, nil
 }
@@ -68,10 +70,14 @@ func New(cfg Config) (*Service, error) {
 // SetTargets says to which targets every revocation is owed from now on.
 func (s *Service) SetTargets(targets []TargetName) { s.targets.Store(&targets) }
 
+// SetBrake says when decisions are held from now on.
+func (s *Service) SetBrake(b Brake) { s.brake.Store(&b) }
+
 // Outcome is what became of one event.
 type Outcome struct {
 	Event     ID
 	State     EventState
+	Held      ID      // under which id all of it, or some, waits for a person; zero when nothing does
 	Duplicate bool    // it had been received before; the rest is what was answered then
 	Alarms    []Alarm // what a person must look at
 	Decided
@@ -90,7 +96,7 @@ func (s *Service) Receive(ctx context.Context, actor Actor, src Source, events .
 		ins := make([]input, len(some))
 		need := Need{Org: src.Org}
 		for i := range some {
-			ins[i] = input{source: src, actor: actor, request: RequestIDFrom(ctx), event: some[i], targets: *s.targets.Load()}
+			ins[i] = s.input(ctx, actor, src, some[i])
 			need.add(ins[i].need())
 		}
 		decided := make([]Outcome, len(some))
@@ -286,6 +292,9 @@ func (s *Service) tidy(ctx context.Context) {
 	}
 	if _, err := s.store.DropHearings(ctx, now.Add(-keepHearings)); err != nil && ctx.Err() == nil {
 		s.log.Warn("when sources were heard long ago is not dropped yet", "err", err)
+	}
+	if _, err := s.store.DropHits(ctx, now.Add(-24*time.Hour)); err != nil && ctx.Err() == nil {
+		s.log.Warn("what the brake counted is not dropped yet", "err", err)
 	}
 	if _, err := s.store.DropKeys(ctx, now.Add(-keepKeys)); err != nil && ctx.Err() == nil {
 		s.log.Warn("old idempotency keys are not dropped yet", "err", err)

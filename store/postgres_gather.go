@@ -172,12 +172,16 @@ func lockPeople(ctx context.Context, w *writer, u *needs, names locks, locked ma
 			") AS n (org, id) ORDER BY n.id) n CROSS JOIN LATERAL (SELECT x.id FROM resources x WHERE x.org = n.org AND x.id = n.id FOR UPDATE) l)")
 		own = " UNION ALL SELECT NULL::uuid FROM (SELECT count(*) FROM own) AS own"
 	}
+	voices := ""
+	if len(u.brakes) > 0 {
+		voices = " UNION ALL SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock(k)) FROM unnest(" + s.arg(numArray(names.voices, number), "bigint[]") + ") AS k) AS voices"
+	}
 	s.WriteString(`, locked AS (SELECT l.id FROM (SELECT org, id FROM person ORDER BY id) p
 			CROSS JOIN LATERAL (SELECT x.id FROM users x WHERE x.org = p.org AND x.id = p.id FOR UPDATE) l)
 		SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock_shared(k)) FROM unnest(` + shared + `) AS k) AS part
 		UNION ALL SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock(k)) FROM unnest(` + whole + `) AS k) AS parts
 		UNION ALL SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock(k)) FROM unnest(` + keys + `) AS k) AS names
-		UNION ALL SELECT id FROM locked` + own)
+		UNION ALL SELECT id FROM locked` + own + voices)
 	return w.query(ctx, s.String(), func(rows *sql.Rows) error {
 		var id revoke.ID
 		err := rows.Scan(&id)
@@ -201,6 +205,9 @@ const (
 	partCutoff
 	partNewest
 	partMember
+	partTally
+	partHit
+	partWaiting
 )
 
 // part adds one select to the union: a table's columns from k, after what k is.
@@ -237,6 +244,10 @@ func readFacts(ctx context.Context, w *writer, u *needs) (*revoke.Facts, revoke.
 		}
 		if what == partNow {
 			now = revoke.Instant(r.num[0])
+			return nil
+		}
+		if what == partTally {
+			r.tallyInto(f, u)
 			return nil
 		}
 		return put(f, what, &r)
@@ -282,9 +293,32 @@ func (s *statement) parts(u *needs) {
 		s.part(partResource, resourcesTable, "unnest("+orgs+", "+ids(s, u.mentioned, func(k orgID) revoke.ID { return k.id })+") AS n (org, id)"+
 			each("resources", "k.org = n.org AND k.id = n.id"))
 	}
+	s.brakes(u)
 	s.members(u)
 	s.newest(u)
 	s.cutoffs(u)
+}
+
+// brakes selects how many people the voices have hit, which of these people among them, and what waits about these.
+func (s *statement) brakes(u *needs) {
+	for i := range u.brakes {
+		args := tallyArgs(&u.brakes[i], u.now)
+		org, voice := s.arg(args[0], "text"), s.arg(args[1], "text")
+		marks := []string{"?1", org, "?2", voice}
+		for n, arg := range args[2:] {
+			marks = append(marks, "?"+strconv.Itoa(n+3), s.arg(arg, "bigint"))
+		}
+		marks = append(marks, "LEASTOF", "LEAST("+marks[5]+", "+marks[7]+", "+marks[9]+")")
+		s.raw(partTally, tallyTable.wide, "("+strings.NewReplacer(marks...).Replace(tallied)+") AS k")
+		hits := "k.voice = " + voice + " AND k.org = " + org + " AND k.subject_id = "
+		s.part(partHit, hitsTable, ofPerson("hits", hits+"p.id"))
+		if len(u.devices) > 0 {
+			s.part(partHit, hitsTable, onCarried+each("hits", hits+"n.device_id"))
+		}
+	}
+	if u.waiting {
+		s.part(partWaiting, heldTable, ofPerson("held", "k.user_id = p.id AND k.decided_at = 0"))
+	}
 }
 
 func (s *statement) members(u *needs) {
@@ -404,6 +438,15 @@ func put(f *revoke.Facts, what int, r *record) error {
 	case partCutoff:
 		c := r.cutoff()
 		f.Cutoffs[c.Scope] = c
+	case partHit:
+		h := r.hit()
+		f.Hits[h.HitKey] = h
+	case partWaiting:
+		h, err := r.held()
+		if err != nil {
+			return err
+		}
+		f.AddWaiting(h)
 	case partNewest:
 		scope := revoke.Scope{Org: r.text[0], Kind: revoke.ScopeKind(r.text[1]), Key: r.text[2], Device: r.id[0]}
 		f.NewestOf[scope] = revoke.Instant(r.num[0])

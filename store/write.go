@@ -91,6 +91,8 @@ func assemble(group []made) (batch, error) {
 	b.add(alarmsTable, records(e.Alarms, alarmRecord))
 	b.add(readingsTable, records(e.Readings, readingRecord))
 	b.add(readTable, read)
+	b.add(heldTable, records(e.Held, heldRecord))
+	b.add(hitsTable, records(e.Hits, hitRecord))
 	b.add(notesTable, records(e.Notes, noteRecord))
 	b.add(noticesTable, records(e.Notices, noticeRecord))
 	b.add(changesTable, changes)

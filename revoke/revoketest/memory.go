@@ -43,6 +43,8 @@ type tables struct {
 	notes       map[noteKey]revoke.SourceNote
 	errands     map[revoke.ErrandKey]revoke.Errand
 	alarms      []revoke.Alarm
+	held        map[revoke.ID]revoke.Held
+	hits        map[revoke.HitKey]revoke.Hit
 	uses        map[useKey]revoke.Instant
 	keys        map[keyName]revoke.Key
 	paused      map[string]revoke.Instant
@@ -69,6 +71,7 @@ func NewMemory() *Memory {
 		resources: map[revoke.ID]revoke.Resource{}, members: map[revoke.MemberKey]revoke.Member{}, plans: map[revoke.PlanKey]revoke.Plan{},
 		uses: map[useKey]revoke.Instant{}, keys: map[keyName]revoke.Key{}, paused: map[string]revoke.Instant{},
 		readings: map[revoke.ID]revoke.Reading{}, notices: map[revoke.NoticeKey]revoke.Notice{}, notes: map[noteKey]revoke.SourceNote{}, errands: map[revoke.ErrandKey]revoke.Errand{},
+		held: map[revoke.ID]revoke.Held{}, hits: map[revoke.HitKey]revoke.Hit{},
 		hearings: map[hourKey]revoke.Hearing{}, spells: map[spellKey]revoke.Spell{},
 	}}
 }

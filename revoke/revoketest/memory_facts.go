@@ -73,6 +73,7 @@ func (t *tables) gather(need revoke.Need, now revoke.Instant) *revoke.Facts {
 			f.AddBlock(b)
 		}
 	}
+	t.gatherHeld(need, f, seen, now)
 	for _, p := range t.plans {
 		if seen[p.User] {
 			f.AddPlan(p)

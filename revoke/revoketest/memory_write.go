@@ -148,6 +148,7 @@ func (t *tables) append(e *revoke.Effects, at revoke.Instant) {
 	for _, p := range e.Plans {
 		t.plans[p.PlanKey] = p
 	}
+	t.writeHeld(e)
 	t.ring(e.Cleared, e.Alarms, at)
 	t.writeReads(e)
 	for _, n := range e.Notices {
