@@ -55,6 +55,7 @@ type Store interface {
 	revoke.Reader
 	revoke.Ledger
 	revoke.Notes
+	revoke.Overview
 	Unread(ctx context.Context, org string, sources []string) ([]revoke.Unread, error)
 	Errands(ctx context.Context, org string, sources []string) ([]revoke.Errand, error)
 	Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant, audit revoke.AuditEntry) (int, error)
