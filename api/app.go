@@ -83,6 +83,8 @@ type Config struct {
 	Systems        []System                             // in which we revoke
 	States         func() map[string]revoke.TargetState // how calls there went last; nil: nobody knows
 	Metrics        http.Handler                         // at /metrics; nil: not there
+	Console        http.Handler                         // at /console and /me; nil: not there
+	SignIn         http.Handler                         // at /login; nil: not there
 	MetricsOpen    bool                                 // /metrics asks nobody for a token
 	Cookie         string                               // in which forward-auth finds the session token; "session" when empty
 	TrustedProxies []netip.Prefix                       // whose X-Forwarded-For is believed
@@ -272,6 +274,8 @@ func (a *App) routes() {
 			return metrics(c)
 		})
 	}
+	a.page(a.cfg.Console, "/console", "/me")
+	a.page(a.cfg.SignIn, "/login")
 	if a.cfg.Hooks != nil {
 		hooks := a.mount(a.cfg.Hooks, false)
 		a.fiber.Get("/hooks/*", hooks)
@@ -292,8 +296,14 @@ func (a *App) on(method, path string, needs scopes, handle func(*fiber.Ctx, *tok
 		switch {
 		case t == nil:
 			return errUnauthenticated
+		case t.signIn != nil:
+			if err := t.allowsRole(method, path); err != nil {
+				return err
+			}
 		case t.scopes&needs == 0:
 			return errScope
+		}
+		switch {
 		case method == fiber.MethodPost && strings.HasPrefix(path, "/v1/") && len(c.Request().URI().QueryString()) > 0:
 			// What is ordered stands in the body: an order with ?dry_run=true behind it must not be carried out.
 			if _, err := readQuery(c); err != nil {

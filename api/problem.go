@@ -146,7 +146,7 @@ func (a *App) failAt(ctx *fasthttp.RequestCtx, d door, err error) {
 		render(ctx, "application/scim+json", scimError(p))
 	case doorOAuth:
 		render(ctx, "application/json", oauthError(p))
-	case doorOpen, doorV1, doorHooks, doorVerify, doorMetrics:
+	case doorOpen, doorV1, doorHooks, doorVerify, doorMetrics, doorPages:
 		render(ctx, "application/problem+json", p.view())
 	}
 }
