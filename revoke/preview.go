@@ -43,20 +43,27 @@ func (s *Service) Preview(ctx context.Context, actor Actor, src Source, ev Event
 
 // countLive counts the live sessions in a scope of many people that would end with it: break-glass people are spared.
 func (s *Service) countLive(ctx context.Context, scope Scope) (int, error) {
+	n := 0
+	err := s.eachLive(ctx, scope, func(*Session) { n++ })
+	return n, err
+}
+
+// eachLive calls each with the live sessions in a scope of many people that would end with it.
+func (s *Service) eachLive(ctx context.Context, scope Scope, each func(*Session)) error {
 	v := s.view.Load()
 	if v == nil {
-		return 0, ErrNotFresh
+		return ErrNotFresh
 	}
-	n, now := 0, s.store.Clock().Now()
+	now := s.store.Clock().Now()
 	err := s.store.EachSession(ctx, scope, now, func(session *Session) {
 		if !session.Spared && Live(session, v, now).Live {
-			n++
+			each(session)
 		}
 	})
 	if err != nil {
-		return 0, fmt.Errorf("count the sessions of %s: %w", scope.Kind, err)
+		return fmt.Errorf("count the sessions of %s: %w", scope.Kind, err)
 	}
-	return n, nil
+	return nil
 }
 
 // clone copies facts, so that a decision on the copy shows in nobody else's. What hangs in the maps is replaced and never

@@ -39,6 +39,7 @@ type Service struct {
 	uses     uses
 	turns    turns
 	ears     ears
+	days     scheduling
 	reload   chan struct{} // asks Run to read the view again
 	owed     chan struct{} // told after every commit that made deliveries
 	alarms   chan struct{} // told after every commit that raised one
@@ -258,6 +259,9 @@ func (s *Service) Run(ctx context.Context) error {
 			if err := s.EndDue(ctx); err != nil && !errors.Is(err, ErrNotFresh) && ctx.Err() == nil {
 				s.log.Warn("timed blocks and plans wait", "err", err)
 			}
+			if err := s.RunSchedules(ctx); err != nil && !errors.Is(err, ErrNotFresh) && ctx.Err() == nil {
+				s.log.Warn("schedules wait", "err", err)
+			}
 		case <-s.reload:
 			if err := s.Load(ctx); err != nil {
 				s.log.Warn("view cannot be read yet", "err", err)
@@ -301,10 +305,13 @@ func (s *Service) tidy(ctx context.Context) {
 	}
 }
 
-// clockJumped lets people know that the machine's clock was moved. Revoking goes on: time never goes back here.
+// clockJumped lets people know that the machine's clock was moved. Revoking goes on, for time never goes back here; schedules wait
+// until somebody has cleared the alarm.
 func (s *Service) clockJumped(ctx context.Context, jump time.Duration) {
-	text := fmt.Sprintf("the machine's clock jumped by %s; see that it is kept right: sessions expire and plans begin by it", jump.Round(time.Second))
+	text := fmt.Sprintf("the machine's clock jumped by %s; see that it is kept right: sessions expire and plans begin by it, and schedules wait until this alarm is cleared", jump.Round(time.Second))
+	s.days.jump.Store(0)
 	if err := s.Raise(ctx, AlarmKey{Org: MainOrg, Kind: AlarmClock, About: "clock"}, text); err != nil {
+		s.days.jump.Store(int64(jump))
 		s.log.Error("alarm", "alarm", AlarmClock, "text", text, "err", err)
 	}
 }

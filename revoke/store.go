@@ -301,6 +301,7 @@ type Store interface {
 	Queue
 	Reads
 	Errands
+	Schedules
 	Holds
 	Notices
 	Overview
