@@ -110,6 +110,7 @@ func openServer(ctx context.Context, l *Loaded, log *slog.Logger) (_ *server, er
 	}
 	service.Store(s.service)
 	s.service.SetSources(l.listened())
+	s.service.SetZone(l.TimeZone.Location)
 	if err = s.service.Load(ctx); err != nil {
 		return nil, err
 	}
