@@ -162,7 +162,7 @@ func (in *input) braked() bool {
 // brake carries out what there is room for, counting whom it hits, and holds what would hit one person too many. It reports false,
 // having done nothing, where it has nothing to say.
 func (d *decision) brake(sig Signal, rule Rule, user ID) bool {
-	if !d.in.braked() || sig.Mass {
+	if !d.in.braked() || sig.Mass || sig.Own {
 		return false
 	}
 	voice := d.in.voice()

@@ -42,7 +42,7 @@ func (in input) need() Need {
 			n.NewestOf = append(n.NewestOf, sig.wideScope(in.source.Org))
 		}
 		n.Cutoffs, n.SessionsOf = n.Cutoffs || sig.Counting, n.SessionsOf || sig.Counting
-		if in.braked() && len(n.Brakes) == 0 && !sig.Mass && sig.Wide == "" && (in.source.Rule(sig.Kind).Acts() || sig.Block) {
+		if in.braked() && len(n.Brakes) == 0 && !sig.Mass && !sig.Own && sig.Wide == "" && (in.source.Rule(sig.Kind).Acts() || sig.Block) {
 			n.Brakes = []BrakeNeed{in.brake.need(in.voice())}
 		}
 	}

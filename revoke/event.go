@@ -134,6 +134,7 @@ type Signal struct {
 	Repeated    bool               // the sender wrote the state that it had written before: it counts only if a session came since
 	Reason      string
 	Counting    bool // the caller wants to know how many sessions it covers
+	Own         bool `json:",omitempty"` // what people do themselves, such as to log out: nobody's flood
 	Mass        bool `json:",omitempty"` // of an order for many, named one by one: a person has seen how many, so that the brake does not count them
 }
 

@@ -170,16 +170,16 @@ var errUncounted = errors.New("decided without the brake's count")
 var errMoved = fmt.Errorf("resource moved: %w", ErrConflict)
 
 // DeleteResource removes a resource and ends its person's sessions. A second time is [ErrNotFound].
-func (s *Service) DeleteResource(ctx context.Context, actor Actor, src Source, id ID) error {
+func (s *Service) DeleteResource(ctx context.Context, actor Actor, src Source, id ID) (Provisioned, error) {
 	need := Need{Org: src.Org, Resources: []ID{id}, MembersOf: []ID{id}}
 	memberships, err := s.store.Members(ctx, MemberQuery{Org: src.Org, Resources: []ID{id}, Limit: maxMembersAtOnce})
 	if err != nil {
-		return fmt.Errorf("read the groups of resource %s: %w", id, err)
+		return Provisioned{}, fmt.Errorf("read the groups of resource %s: %w", id, err)
 	}
 	for _, m := range memberships {
 		need.Members = append(need.Members, m.MemberKey)
 	}
-	_, err = s.provision(ctx, actor, src, need, true, func(d *decision) (Provisioned, error) {
+	return s.provision(ctx, actor, src, need, true, func(d *decision) (Provisioned, error) {
 		r, err := d.own(id)
 		if err != nil {
 			return Provisioned{}, err
@@ -197,7 +197,6 @@ func (s *Service) DeleteResource(ctx context.Context, actor Actor, src Source, i
 		d.auditResource("delete", r, nil)
 		return Provisioned{Resource: r, Changed: true}, nil
 	})
-	return err
 }
 
 // DeactivateRefused carries out the deactivation that a refused request contained: sessions end and the block stands, while
