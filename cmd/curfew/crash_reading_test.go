@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -20,7 +19,6 @@ const (
 
 // senders imitates the APIs of Microsoft Graph and of Okta's System Log. While stuck it takes questions and answers none.
 type senders struct {
-	mu    sync.Mutex
 	stuck chan struct{} // closed once they answer
 	asked chan string   // told of each question that is taken
 }
