@@ -103,6 +103,20 @@ func notice(word string) string {
 	switch word {
 	case "named":
 		return "The name was kept."
+	case "end":
+		return "Everything of theirs has ended here. Targets are being told."
+	case "block":
+		return "Blocked. Everything of theirs has ended here, and targets are being told."
+	case "lift":
+		return "The block was lifted. They can sign in again; what was ended stays dead."
+	case "split":
+		return "The two are strangers now, and everything of both has ended."
+	case "held":
+		return "The order is held until somebody else approves it. Nothing has ended so far."
+	case "replayed":
+		return "The event was read again."
+	case "cleared":
+		return "The alarm was cleared."
 	}
 	return ""
 }

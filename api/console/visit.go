@@ -90,6 +90,10 @@ func (v *visit) formIsOurs(limit int64) bool {
 
 // fail answers what went wrong, in words. Who did not sign in is sent to do so.
 func (v *visit) fail(err error) {
+	if p := refusedOf(err); p != nil { // such as a cursor that somebody made up
+		v.refuse(p.Status, p.Title, p.Said())
+		return
+	}
 	switch {
 	case errors.Is(err, revoke.ErrUnverified):
 		v.signIn()
