@@ -28,10 +28,10 @@ func (p *problem) Error() string { return p.Title + ": " + p.Said() }
 
 // Unwrap makes of a problem what the frame has a page for.
 func (p *problem) Unwrap() error {
-	switch {
-	case p.Status == http.StatusNotFound:
+	switch p.Status {
+	case http.StatusNotFound:
 		return revoke.ErrNotFound
-	case p.Status == http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable:
 		return revoke.ErrUnavailable
 	}
 	return nil
@@ -118,5 +118,3 @@ func (v *visit) given(names ...string) url.Values {
 	}
 	return out
 }
-
-func errorAs(err error) (*problem, bool) { return errors.AsType[*problem](err) }

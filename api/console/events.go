@@ -148,7 +148,7 @@ func (v *visit) replay() error {
 	if err != nil {
 		return err
 	}
-	dry := v.r.PostForm.Get("do") != "replay"
+	dry := v.r.PostFormValue("do") != "replay"
 	ctx, cancel := v.changing()
 	defer cancel()
 	var again event

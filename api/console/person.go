@@ -321,9 +321,8 @@ func (v *visit) ordered(word string) error {
 	if err != nil {
 		return err
 	}
-	form := v.r.PostForm
-	data.Reason, data.With = strings.TrimSpace(form.Get("reason")), form.Get("with")
-	data.Until = strings.TrimSpace(form.Get("until"))
+	data.Reason, data.With = strings.TrimSpace(v.r.PostFormValue("reason")), v.r.PostFormValue("with")
+	data.Until = strings.TrimSpace(v.r.PostFormValue("until"))
 	path := "/v1/users/" + data.Who.ID.String() + "/" + word
 	body := map[string]any{"reason": data.Reason}
 	switch word {

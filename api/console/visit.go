@@ -81,7 +81,7 @@ func (v *visit) formIsOurs(limit int64) bool {
 		}
 		return false
 	}
-	if v.form == "" || subtle.ConstantTimeCompare([]byte(v.r.PostForm.Get("form")), []byte(v.form)) != 1 {
+	if v.form == "" || subtle.ConstantTimeCompare([]byte(v.r.PostFormValue("form")), []byte(v.form)) != 1 {
 		v.refuse(http.StatusForbidden, "The page had become too old", "Nothing was changed. Open it anew and try again.")
 		return false
 	}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -130,7 +131,7 @@ func (v *visit) why() error {
 // whyToken asks for a token, which is in no address, no log and no page: the API looks for its hash.
 func (v *visit) whyToken() error {
 	var data whyPage
-	token := strings.TrimSpace(v.r.PostForm.Get("token"))
+	token := strings.TrimSpace(v.r.PostFormValue("token"))
 	if token == "" {
 		return v.show("why", &data)
 	}
@@ -140,7 +141,7 @@ func (v *visit) whyToken() error {
 func (v *visit) explain(data *whyPage, q url.Values) error {
 	var found whyAnswer
 	err := v.get("/v1/why", q, &found)
-	if p, ok := errorAs(err); ok && p.Status == http.StatusNotFound {
+	if p, ok := errors.AsType[*problem](err); ok && p.Status == http.StatusNotFound {
 		data.Wrong = &problem{Status: p.Status, Title: "No such session", Detail: "No application has told us of it. A session that we were not told of can still be ended at a target: look for the person instead."}
 		return v.write(http.StatusNotFound, "why", v.route.title, data)
 	}
