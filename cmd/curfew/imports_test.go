@@ -44,6 +44,8 @@ var borders = map[string]border{
 		[]string{"github.com/gofiber/fiber", "github.com/valyala/fasthttp", "github.com/go-playground/", "github.com/goccy/go-yaml"},
 		meet,
 	},
+	"api/console": {[]string{"revoke"}, []string{"github.com/mileusna/useragent"}, "the console is a client of the API: what it shows and does it asks there"},
+	"api/signin":  {[]string{"revoke"}, []string{"github.com/coreos/go-oidc/", "golang.org/x/oauth2"}, meet},
 	"api/apitest": {nil, []string{"github.com/santhosh-tekuri/jsonschema"}, "what judges the doors by their document knows nothing else of them"},
 	"store": {
 		[]string{"revoke", "migrations"},

@@ -55,6 +55,7 @@ type commands struct {
 	Parked  parkedCommand  `cmd:"" help:"Deliveries that wait for a person."`
 	Source  sourceCommand  `cmd:"" help:"Who sends news, and what it does."`
 	Target  targetCommand  `cmd:"" help:"Where Curfew revokes, and how it goes there."`
+	Link    linkCommand    `cmd:"" help:"Make a link that lets somebody sign in once."`
 	Token   tokenCommand   `cmd:"" help:"Make a bearer token and the line for the configuration."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 
