@@ -41,6 +41,9 @@ type Service interface {
 	Judge(ctx context.Context, session *revoke.Session) (revoke.Verdict, error)
 	Members(user revoke.ID) ([]revoke.ID, error)
 	Clear(ctx context.Context, actor revoke.Actor, key revoke.AlarmKey) error
+	Held(ctx context.Context, q revoke.HeldQuery) ([]revoke.Held, error)
+	Approve(ctx context.Context, who revoke.SignIn, ids []revoke.ID, reason string) (int, error)
+	Reject(ctx context.Context, who revoke.SignIn, ids []revoke.ID, reason string) (int, error)
 	Event(ctx context.Context, org string, id revoke.ID) (revoke.Event, error)
 	Replay(ctx context.Context, actor revoke.Actor, src revoke.Source, prior revoke.Event, again revoke.Event, dry bool) (revoke.Outcome, error)
 	Hear(org, source string)
@@ -89,7 +92,7 @@ type Config struct {
 	Cookie         string                               // in which forward-auth finds the session token; "session" when empty
 	TrustedProxies []netip.Prefix                       // whose X-Forwarded-For is believed
 	Logout         Logout                               // "session" when empty
-	Approvals      int                                  // 2: an order for many waits for a second person, and none can sign in yet
+	Approvals      int                                  // 2: an order for many says how many it expects; the core holds it for a second person
 	TLS            *tls.Config                          // nil: plain HTTP, a proxy or loopback carries TLS
 	ReadTimeout    time.Duration                        // for a whole request; 10 s when zero
 	Retried        func()                               // told when deliveries were made due again; may be nil
@@ -245,6 +248,11 @@ func (a *App) routes() {
 	a.post("/v1/targets/:name/pause", scopeAdmin, a.pauseTarget("pause"))
 	a.post("/v1/targets/:name/resume", scopeAdmin, a.pauseTarget("resume"))
 	a.on(fiber.MethodPost, "/v1/targets/:name/check", scopeAdmin, a.checkTarget)
+	a.on(fiber.MethodGet, "/v1/held", scopeAdmin, a.listHeld)
+	a.post("/v1/held/approve", scopeAdmin, a.decideHeld(revoke.HeldApproved))
+	a.post("/v1/held/reject", scopeAdmin, a.decideHeld(revoke.HeldRejected))
+	a.post("/v1/held/:id/approve", scopeAdmin, a.decideHeld(revoke.HeldApproved))
+	a.post("/v1/held/:id/reject", scopeAdmin, a.decideHeld(revoke.HeldRejected))
 	a.on(fiber.MethodGet, "/v1/alarms", scopeAdmin, a.listAlarms)
 	a.post("/v1/alarms/:id/clear", scopeAdmin, a.clearAlarm)
 	a.on(fiber.MethodGet, "/v1/why", scopeAdmin, a.why)

@@ -79,7 +79,8 @@ func TestCredentialAndScopeComeFirst(t *testing.T) {
 			}
 			for _, name := range names {
 				got := ask(name, "Authorization", "Bearer "+secretOf(name))
-				switch in := slices.Contains(allowed, name); {
+				in := slices.Contains(allowed, name) && (method != "POST" || !strings.HasPrefix(path, "/v1/held/")) // which takes who signed in
+				switch {
 				case in && (got.status == 401 || got.status == 403):
 					t.Errorf("%s, %s %s: got %d, want to be let in", name, method, path, got.status)
 				case !in && got.status != 403:

@@ -234,7 +234,7 @@ func (l *Loaded) planned() []string {
 			continue
 		}
 		same := reflect.DeepEqual(reflect.ValueOf(l.Config).FieldByIndex(f.Index).Interface(), usual.FieldByIndex(f.Index).Interface())
-		if name == "brake" && l.Brake.Off || name != "brake" && same {
+		if same {
 			continue // what it asks for is how this version behaves
 		}
 		out = append(out, fmt.Sprintf("%s is set (%s), but this version has no %s yet: it changes nothing", name, l.at(name), strings.TrimPrefix(lacks, "the ")))
@@ -249,6 +249,19 @@ func (l *Loaded) wasSet(name string) bool {
 		}
 	}
 	return false
+}
+
+// brake is what the core holds decisions by.
+func (l *Loaded) brake() revoke.Brake {
+	b := &l.Brake
+	out := revoke.Brake{
+		On: !b.Off, Users: b.Users, Percent: b.Percent, Window: b.Window, Hour: b.Hour, Day: b.Day,
+		Spare: b.Spare.Count, SparePer: b.Spare.Per, SpareDay: b.SpareDay, Approvals: l.Approvals,
+	}
+	if !b.Wait.Never {
+		out.Wait = b.Wait.Duration
+	}
+	return out
 }
 
 // SetWord lets the brake be switched off by one word.

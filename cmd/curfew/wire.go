@@ -108,6 +108,7 @@ func openServer(ctx context.Context, l *Loaded, log *slog.Logger) (_ *server, er
 	}); err != nil {
 		return nil, err
 	}
+	s.service.SetBrake(l.brake())
 	service.Store(s.service)
 	s.service.SetSources(l.listened())
 	s.service.SetZone(l.TimeZone.Location)
@@ -169,12 +170,7 @@ func (s *server) doors(l *Loaded) (api.Config, *attendant, error) {
 	if err != nil {
 		return api.Config{}, nil, err
 	}
-	shown, people, err := s.pages(l)
-	if err != nil {
-		return api.Config{}, nil, err
-	}
 	return api.Config{
-		Console: shown, SignIn: people,
 		Senders: l.inspected(hooks), Read: trial{hooks, s.store.Clock()}, Systems: systems, States: s.states, PublicURL: s.publicURL,
 		Service: s.service, Store: s.store, Tokens: tokens, SCIM: scim.Strict(s.directory, l.strict()), Hooks: hooks,
 		HookBody: hooks.MaxBody, Metrics: s.metrics.Handler(), MetricsOpen: l.Metrics.Open,
