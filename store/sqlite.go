@@ -18,7 +18,7 @@ type sqliteDB struct{}
 
 // sqlitePragmas are set on every connection. FULL makes a commit wait until the log is on the disk: with less, a power cut
 // loses revocations that were acknowledged.
-var sqlitePragmas = []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "temp_store(MEMORY)", "cache_size(-65536)", "wal_autocheckpoint(4000)"}
+var sqlitePragmas = []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)"}
 
 func sqliteDSN(path string, more ...string) string {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": append(append([]string(nil), sqlitePragmas...), more...)}
