@@ -25,6 +25,7 @@ func (c *Console) operatorRoutes() []route {
 		{method: http.MethodGet, path: "/console/alarms", least: revoke.RoleViewer, title: "Alarms", menu: "/console/alarms", page: (*visit).alarms},
 		{method: http.MethodPost, path: "/console/alarms/{id}/clear", least: revoke.RoleAdmin, title: "Alarms", menu: "/console/alarms", page: (*visit).clearAlarm},
 	}
+	out = append(out, c.decisionRoutes()...)
 	for _, a := range acts() {
 		at := people + "/{id}/" + a.Word
 		out = append(out,
@@ -34,6 +35,15 @@ func (c *Console) operatorRoutes() []route {
 	return out
 }
 
+// decisionRoutes are the pages of what people decide for many.
+func (c *Console) decisionRoutes() []route {
+	const held = "/console/held"
+	return []route{
+		{method: http.MethodGet, path: held, least: revoke.RoleViewer, title: "Held", menu: held, page: (*visit).held},
+		{method: http.MethodPost, path: held, least: revoke.RoleApprover, title: "Held", menu: held, page: (*visit).judgeHeld},
+	}
+}
+
 // consoleMenu is the menu of the console, in its order.
 func consoleMenu() []entry {
 	return []entry{
@@ -41,6 +51,7 @@ func consoleMenu() []entry {
 		{Path: "/console/people", Title: "People", least: revoke.RoleViewer},
 		{Path: "/console/events", Title: "Events", least: revoke.RoleViewer},
 		{Path: "/console/why", Title: "Why", least: revoke.RoleViewer},
+		{Path: "/console/held", Title: "Held", least: revoke.RoleViewer},
 		{Path: "/console/sources", Title: "Sources", least: revoke.RoleViewer},
 		{Path: "/console/alarms", Title: "Alarms", least: revoke.RoleViewer},
 	}

@@ -30,6 +30,8 @@ type office struct {
 	t       *testing.T
 	store   *revoketest.Memory
 	console *console.Console
+	service *revoke.Service
+	app     *api.App
 	client  http.Client
 	url     string
 	who     revoke.SignIn
@@ -58,6 +60,7 @@ func newOffice(t *testing.T) *office {
 	if err != nil {
 		t.Fatalf("make the API: %v", err)
 	}
+	o.service, o.app = service, app
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("listen: %v", err)
@@ -77,7 +80,7 @@ func newOffice(t *testing.T) *office {
 		}
 	})
 	o.console, err = console.New(console.Config{
-		SignIns: o, API: o.api, Service: service, Store: o.store, Clock: o.store.Clock(), PublicURL: "http://curfew.test", Log: log,
+		SignIns: o, API: app.Ask, Service: service, Store: o.store, Clock: o.store.Clock(), PublicURL: "http://curfew.test", Log: log,
 	})
 	if err != nil {
 		t.Fatalf("make the console: %v", err)
@@ -263,6 +266,37 @@ func TestWhyIsItDeadOrNot(t *testing.T) {
 	o.has("nothing", text, "No application has told us of it")
 	text, _ = o.page(422, "GET", "/console/why?subject=sally", nil)
 	o.has("no address", text, "neither an e-mail address nor an object")
+}
+
+// TestWhatIsHeldIsDecidedByAnother: with approvals: 2 an order for everyone waits for somebody who did not ask for it.
+func TestWhatIsHeldIsDecidedByAnother(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	user := o.sally()
+	o.service.SetBrake(revoke.Brake{Approvals: 2})
+	at := "/console/people/" + user
+	status, text := o.app.Ask(t.Context(), o.who, "POST", "/v1/revocations", []byte(`{"scope": "everyone", "reason": "a leak"}`))
+	if status > 299 {
+		t.Fatalf("order for everyone: got %d %s", status, text)
+	}
+	page, _ := o.page(200, "GET", "/console/held", nil)
+	o.has("what waits", page, "ada@example.edu", "a leak")
+	found := regexp.MustCompile(`name="id" value="([^"]+)"`).FindStringSubmatch(page)
+	if found != nil {
+		t.Error("an admin who is no approver is offered to approve")
+	}
+	o.who.Roles = append(o.who.Roles, revoke.RoleApprover)
+	page, _ = o.page(200, "GET", "/console/held", nil)
+	if found = regexp.MustCompile(`name="id" value="([^"]+)"`).FindStringSubmatch(page); found == nil {
+		t.Fatalf("an approver is offered nothing: %s", page)
+	}
+	order := url.Values{"id": {found[1]}, "do": {"approve"}, "reason": {"agreed"}}
+	page, _ = o.page(403, "POST", "/console/held", order)
+	o.has("who asked", page, "Takes another person")
+	o.who.Name, o.who.Session, o.who.Roles = "bob@example.edu", revoke.ID{2}, []revoke.Role{revoke.RoleApprover}
+	o.page(303, "POST", "/console/held", order)
+	page, _ = o.page(200, "GET", at, nil)
+	o.has("after the approval", page, "signed in nowhere that we know of")
 }
 
 // TestPagesOfWhatHappens opens the lists with something in them.

@@ -115,6 +115,16 @@ func notice(word string) string {
 		return "The order is held until somebody else approves it. Nothing has ended so far."
 	case "replayed":
 		return "The event was read again."
+	case "approved":
+		return "Approved. It was carried out."
+	case "rejected":
+		return "Rejected. Nothing was ended by it."
+	case "scheduled":
+		return "The schedule was kept."
+	case "skipped":
+		return "The next run is left out."
+	case "removed":
+		return "The schedule was removed."
 	case "cleared":
 		return "The alarm was cleared."
 	}
