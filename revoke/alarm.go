@@ -21,13 +21,14 @@ const (
 	AlarmUpkeep      AlarmKind = "upkeep"             // what is to be done for a source again and again fails
 	AlarmSilent      AlarmKind = "silent-source"      // a source says nothing for longer than usual
 	AlarmLate        AlarmKind = "late-source"        // what a source sends comes late
+	AlarmMail        AlarmKind = "mail"               // people are not told about their own devices
 )
 
 // AlarmKinds lists every kind of alarm.
 func AlarmKinds() []AlarmKind {
 	return []AlarmKind{
 		AlarmParked, AlarmCredential, AlarmHeld, AlarmShared, AlarmUnmatched, AlarmUnreadable, AlarmSameID, AlarmBreakGlass,
-		AlarmClock, AlarmSettings, AlarmUnknownType, AlarmUpkeep, AlarmSilent, AlarmLate,
+		AlarmClock, AlarmSettings, AlarmUnknownType, AlarmUpkeep, AlarmSilent, AlarmLate, AlarmMail,
 	}
 }
 

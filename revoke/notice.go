@@ -95,6 +95,9 @@ type Notify struct {
 // SetNotify says of what people are told from now on.
 func (s *Service) SetNotify(n Notify) { s.notify.Store(&n) }
 
+// Untold is told when there is something new to tell people.
+func (s *Service) Untold() <-chan struct{} { return s.untold }
+
 // notices are those that a decision makes. Who never had a session was not signed out; whether a device is new to a person is seen when
 // the message is written, since a decision does not know all of their sessions.
 func (n Notify) notices(f *Facts, e *Effects) (out []Notice) {

@@ -72,7 +72,7 @@ func (n *Notifier) Run(ctx context.Context) error {
 	tick := time.NewTicker(noticeEvery)
 	defer tick.Stop()
 	for {
-		if err := n.turn(ctx); err != nil && ctx.Err() == nil {
+		if err := n.Turn(ctx); err != nil && ctx.Err() == nil {
 			n.cfg.Log.Warn("people are not told yet", "err", err)
 		}
 		select {
@@ -84,8 +84,8 @@ func (n *Notifier) Run(ctx context.Context) error {
 	}
 }
 
-// turn sends what is due.
-func (n *Notifier) turn(ctx context.Context) error {
+// Turn sends what is due, once.
+func (n *Notifier) Turn(ctx context.Context) error {
 	if _, err := n.cfg.Store.DropNotices(ctx, n.cfg.Clock.Now().Add(-keepNotices)); err != nil {
 		return err
 	}

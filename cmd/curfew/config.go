@@ -27,8 +27,8 @@ type Config struct {
 	ForwardAuth    forwardAuth                `yaml:"forward_auth" example:"{cookie: session}" help:"how /verify finds the session token"`
 	SignIn         signIn                     `yaml:"sign_in" example:"{issuer: https://id.example.edu, client_id: curfew, client_secret: \"${CURFEW_OIDC}\"}" help:"OpenID Connect for the console" planned:"the console"`
 	Alarms         []alarmSettings            `yaml:"alarms" reread:"true" example:"[{type: webhook, url: https://chat.example.edu/hook, secret: \"${ALARM_HOOK}\"}]" help:"whom alarms are sent to"`
-	Mail           mailSettings               `yaml:"mail" example:"{smtp: mail.example.edu:587, from: curfew@example.edu}" help:"the mail server" planned:"mail"`
-	Notify         notifySettings             `yaml:"notify" example:"{signed_out: true}" help:"what people are told about their own devices" planned:"messages to people"`
+	Mail           mailSettings               `yaml:"mail" example:"{smtp: mail.example.edu:587, from: curfew@example.edu}" help:"the mail server"`
+	Notify         notifySettings             `yaml:"notify" example:"{signed_out: true}" help:"what people are told about their own devices"`
 	Embed          originURL                  `yaml:"embed" example:"https://portal.example.edu" help:"the one origin that may frame /me" planned:"the console"`
 	PasswordURL    webURL                     `yaml:"password_url" example:"https://id.example.edu/password" help:"where people change their password" planned:"the console"`
 	TLS            tlsSettings                `yaml:"tls" example:"{cert: /etc/curfew/tls.crt, key: /etc/curfew/tls.key}" help:"certificate and key, where no proxy does it"`

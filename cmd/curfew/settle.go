@@ -215,11 +215,16 @@ func (l *Loaded) settleMessages(d *decoder) {
 			d.problem(l.at(key), key+".to", "is missing for an alarm of type mail", "to: [soc@example.edu]")
 		case a.Type == "mail" && l.Mail.SMTP == "" && !d.troubled("mail"):
 			d.problem(l.at(key), "mail.smtp", "is missing for an alarm of type mail", "mail: {smtp: mail.example.edu:587, from: curfew@example.edu}")
-		case a.Type == "mail":
-			l.Warnings = append(l.Warnings, fmt.Sprintf("%s (%s) has type mail, which this version does not send yet: nobody is told by it", key, l.at(key)))
 		case a.Type == "webhook" && !d.troubled(key):
 			l.invalid(d, key, a.check(key))
 		}
+	}
+	if (l.Notify.SignedOut || l.Notify.NewDevice) && l.Mail.SMTP == "" && !d.troubled("mail") {
+		d.problem(l.at("notify"), "mail.smtp", "is missing: people are told by mail", "mail: {smtp: mail.example.edu:587, from: curfew@example.edu}")
+	}
+	if l.Mail.SMTP != "" && !d.troubled("mail") {
+		_, err := l.Mail.open(&revoke.ProcessClock{})
+		l.invalid(d, "mail", err)
 	}
 }
 

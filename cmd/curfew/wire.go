@@ -37,6 +37,7 @@ type server struct {
 	calls      webhooks.Deps // shared by all that call senders, whatever the settings
 	attendant  atomic.Pointer[attendant]
 	teller     *revoke.Teller // the first one; nil where nobody is told of alarms
+	notifier   *revoke.Notifier // nil where people are told nothing
 	publicURL  string
 	settings   *Loaded                 // those that hold
 	read       func() (*Loaded, error) // reads them again, when there is somebody who may ask for it
@@ -138,6 +139,9 @@ func (s *server) wire(l *Loaded) (err error) {
 		return err
 	}
 	if s.teller, err = s.newTeller(l); err != nil {
+		return err
+	}
+	if s.notifier, err = s.newNotifier(l); err != nil {
 		return err
 	}
 	d, err := s.dispatcher(l)
