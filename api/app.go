@@ -49,6 +49,12 @@ type Service interface {
 	Hear(org, source string)
 	Pulses(ctx context.Context, org string, sources []string) ([]revoke.Pulse, error)
 	Retire(ctx context.Context, actor revoke.Actor, org, authority, to, reason string) (int, error)
+	AddSchedule(ctx context.Context, sch revoke.Schedule, audit revoke.AuditEntry) (revoke.Schedule, revoke.Outcome, error)
+	Schedule(ctx context.Context, org, name string) (revoke.Schedule, error)
+	SkipSchedule(ctx context.Context, org, name string, audit revoke.AuditEntry) (revoke.Schedule, error)
+	SchedulesPaused(ctx context.Context) (bool, error)
+	ComingRuns(ctx context.Context, sch revoke.Schedule) ([]revoke.ComingRun, error)
+	PlannedRuns(ctx context.Context, sch revoke.Schedule) ([]revoke.ComingRun, error)
 	Ready() error
 }
 
@@ -59,6 +65,7 @@ type Store interface {
 	revoke.Ledger
 	revoke.Notes
 	revoke.Overview
+	revoke.Schedules
 	Unread(ctx context.Context, org string, sources []string) ([]revoke.Unread, error)
 	Errands(ctx context.Context, org string, sources []string) ([]revoke.Errand, error)
 	Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant, audit revoke.AuditEntry) (int, error)
@@ -253,6 +260,11 @@ func (a *App) routes() {
 	a.post("/v1/held/reject", scopeAdmin, a.decideHeld(revoke.HeldRejected))
 	a.post("/v1/held/:id/approve", scopeAdmin, a.decideHeld(revoke.HeldApproved))
 	a.post("/v1/held/:id/reject", scopeAdmin, a.decideHeld(revoke.HeldRejected))
+	a.on(fiber.MethodGet, "/v1/schedules", scopeAdmin, a.listSchedules)
+	a.post("/v1/schedules", scopeAdmin, a.addSchedule)
+	a.on(fiber.MethodGet, "/v1/schedules/:name", scopeAdmin, a.oneSchedule)
+	a.on(fiber.MethodDelete, "/v1/schedules/:name", scopeAdmin, a.dropSchedule)
+	a.post("/v1/schedules/:name/skip", scopeAdmin, a.skipSchedule)
 	a.on(fiber.MethodGet, "/v1/alarms", scopeAdmin, a.listAlarms)
 	a.post("/v1/alarms/:id/clear", scopeAdmin, a.clearAlarm)
 	a.on(fiber.MethodGet, "/v1/why", scopeAdmin, a.why)

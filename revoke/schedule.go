@@ -39,25 +39,24 @@ const maxEveryDays = 3660
 
 // Check returns [Invalid] for a recurrence that names no day.
 func (r Recurrence) Check() error {
+	days := r.EveryDays != 0 || r.From != ""
+	_, noDay := time.Parse(time.DateOnly, r.From)
+	_, noDate := time.Parse(time.DateOnly, "2024-"+r.Yearly) // of a leap year, so that 29 February is a day
 	forms := 0
-	for _, set := range []bool{r.Now, r.EveryDays != 0 || r.From != "", r.Yearly != ""} {
+	for _, set := range []bool{r.Now, days, r.Yearly != ""} {
 		if set {
 			forms++
 		}
 	}
-	if forms != 1 {
-		return Invalid{"when", "must say one thing", `give {"now": true}, {"every_days": 30, "from": "2027-01-01"} or {"yearly": "08-15"}`}
-	}
-	if _, err := time.Parse("2006-01-02", "2024-"+r.Yearly); r.Yearly != "" && err != nil { // a leap year, so that 29 February is a day
+	switch {
+	case r.Yearly != "" && noDate != nil:
 		return Invalid{"when.yearly", "is no day of a year", `write month and day, such as "08-15"`}
-	}
-	if _, err := time.Parse(time.DateOnly, r.From); forms == 1 && !r.Now && r.Yearly == "" {
-		switch {
-		case r.EveryDays < 1 || r.EveryDays > maxEveryDays:
-			return Invalid{"when.every_days", fmt.Sprintf("is not 1 to %d", maxEveryDays), "write a number of days, such as 30"}
-		case err != nil:
-			return Invalid{"when.from", "is no day", `write the first day, such as "2027-01-01"`}
-		}
+	case days && (r.EveryDays < 1 || r.EveryDays > maxEveryDays):
+		return Invalid{"when.every_days", fmt.Sprintf("is not 1 to %d", maxEveryDays), "write a number of days, such as 30"}
+	case days && noDay != nil:
+		return Invalid{"when.from", "is no day", `write the first day, such as "2027-01-01"`}
+	case forms != 1:
+		return Invalid{"when", "must say one thing", `give {"now": true}, {"every_days": 30, "from": "2027-01-01"} or {"yearly": "08-15"}`}
 	}
 	return nil
 }
@@ -286,6 +285,14 @@ func (s *Service) SkipSchedule(ctx context.Context, org, name string, audit Audi
 		return sch, fmt.Errorf("skip the next run of schedule %s: %w", name, err)
 	}
 	return sch, nil
+}
+
+// PlannedRuns is [Service.ComingRuns] of a schedule that is not made yet.
+func (s *Service) PlannedRuns(ctx context.Context, sch Schedule) ([]ComingRun, error) {
+	if sch.NextAt = s.store.Clock().Now(); !sch.When.Now {
+		sch.NextAt = sch.When.Next(sch.NextAt, s.zone())
+	}
+	return s.ComingRuns(ctx, sch)
 }
 
 // Runs is of how many runs a schedule tells ahead.
