@@ -106,7 +106,7 @@ func (a *App) Ask(ctx context.Context, who revoke.SignIn, method, target string,
 	if id := revoke.RequestIDFrom(ctx); id != "" {
 		r.SetUserValue(requestIDKey{}, id)
 	}
-	a.answers.Load().serve(&r)
+	a.answers.Load().serve(&r) //nolint:contextcheck // handlers bound their own work, as for any request
 	return r.Response.StatusCode(), append([]byte(nil), r.Response.Body()...)
 }
 

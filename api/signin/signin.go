@@ -137,7 +137,7 @@ func (h *Handler) Who(r *http.Request) (revoke.SignIn, error) {
 		return revoke.SignIn{}, revoke.ErrUnverified
 	case err != nil:
 		return revoke.SignIn{}, fmt.Errorf("ask whether a sign-in lives: %w", err)
-	case !known.Verdict.Live || known.Session.App != App: // an application's token opens nothing here
+	case !known.Live || known.Session.App != App: // an application's token opens nothing here
 		return revoke.SignIn{}, revoke.ErrUnverified
 	}
 	if last := max(known.Session.UsedAt, known.Session.RegisteredAt); h.cfg.Clock.Now().Sub(last) > maxIdle {
@@ -183,7 +183,7 @@ func (h *Handler) token(r *http.Request) string {
 }
 
 func (h *Handler) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
-	c := &http.Cookie{Name: h.cookie(name), Value: value, Path: "/", HttpOnly: true, Secure: h.secure, SameSite: http.SameSiteLaxMode, MaxAge: int(life.Seconds())}
+	c := &http.Cookie{Name: h.cookie(name), Value: value, Path: "/", HttpOnly: true, Secure: h.secure, SameSite: http.SameSiteLaxMode, MaxAge: int(life.Seconds())} //nolint:gosec // not Secure only where public_url is plain http
 	if name == App && h.cfg.Embed != "" && h.secure { // in a frame of another site no browser sends a lax one
 		c.SameSite, c.Partitioned = http.SameSiteNoneMode, true
 	}
