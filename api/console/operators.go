@@ -37,10 +37,14 @@ func (c *Console) operatorRoutes() []route {
 
 // decisionRoutes are the pages of what people decide for many.
 func (c *Console) decisionRoutes() []route {
-	const held = "/console/held"
+	const held, schedules = "/console/held", "/console/schedules"
 	return []route{
 		{method: http.MethodGet, path: held, least: revoke.RoleViewer, title: "Held", menu: held, page: (*visit).held},
 		{method: http.MethodPost, path: held, least: revoke.RoleApprover, title: "Held", menu: held, page: (*visit).judgeHeld},
+		{method: http.MethodGet, path: schedules, least: revoke.RoleViewer, title: "Schedules", menu: schedules, page: (*visit).schedules},
+		{method: http.MethodPost, path: schedules, least: revoke.RoleAdmin, title: "Schedules", menu: schedules, page: (*visit).addSchedule},
+		{method: http.MethodPost, path: schedules + "/{name}/skip", least: revoke.RoleAdmin, title: "Schedules", menu: schedules, page: (*visit).skipSchedule},
+		{method: http.MethodPost, path: schedules + "/{name}/remove", least: revoke.RoleAdmin, title: "Schedules", menu: schedules, page: (*visit).removeSchedule},
 	}
 }
 
@@ -52,6 +56,7 @@ func consoleMenu() []entry {
 		{Path: "/console/events", Title: "Events", least: revoke.RoleViewer},
 		{Path: "/console/why", Title: "Why", least: revoke.RoleViewer},
 		{Path: "/console/held", Title: "Held", least: revoke.RoleViewer},
+		{Path: "/console/schedules", Title: "Schedules", least: revoke.RoleViewer},
 		{Path: "/console/sources", Title: "Sources", least: revoke.RoleViewer},
 		{Path: "/console/alarms", Title: "Alarms", least: revoke.RoleViewer},
 	}

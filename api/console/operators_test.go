@@ -268,6 +268,32 @@ func TestWhyIsItDeadOrNot(t *testing.T) {
 	o.has("no address", text, "neither an e-mail address nor an object")
 }
 
+func TestSchedulesArePreviewedKeptSkippedAndRemoved(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.sally()
+	text, _ := o.page(200, "GET", "/console/schedules", nil)
+	o.has("no schedule", text, "Nothing is ordered for later.")
+	form := func(do string) url.Values {
+		return url.Values{"do": {do}, "name": {"summer"}, "scope": {"kind"}, "kind": {"mobile"}, "how": {"yearly"}, "yearly": {"12-15"}, "reason": {"new school year"}}
+	}
+	text, _ = o.page(200, "POST", "/console/schedules", form("try"))
+	o.has("the preview", text, "would run", "15 December", "would end 1 session of today", "15 December 2027", "would end 0 sessions of today")
+	text, _ = o.page(200, "GET", "/console/schedules", nil)
+	o.has("after a preview", text, "Nothing is ordered for later.")
+	o.page(303, "POST", "/console/schedules", form("keep"))
+	text, _ = o.page(200, "GET", "/console/schedules", nil)
+	o.has("one schedule", text, "summer", "new school year", "15 December")
+	text, _ = o.page(422, "POST", "/console/schedules", url.Values{"do": {"keep"}, "name": {"bad"}, "scope": {"everyone"}, "how": {"yearly"}, "yearly": {"13-45"}, "reason": {"x"}})
+	o.has("no such day", text, "when.yearly")
+	o.page(303, "POST", "/console/schedules/summer/skip", url.Values{"reason": {"exams"}})
+	text, _ = o.page(200, "GET", "/console/schedules", nil)
+	o.has("after a skip", text, "15 December 2027")
+	o.page(303, "POST", "/console/schedules/summer/remove", url.Values{})
+	text, _ = o.page(200, "GET", "/console/schedules", nil)
+	o.has("removed", text, "Nothing is ordered for later.")
+}
+
 // TestWhatIsHeldIsDecidedByAnother: with approvals: 2 an order for everyone waits for somebody who did not ask for it.
 func TestWhatIsHeldIsDecidedByAnother(t *testing.T) {
 	t.Parallel()

@@ -93,16 +93,15 @@ func (v *visit) write(status int, name, title string, data any) error {
 // funcs is what templates can say beside their data.
 func (c *Console) funcs() template.FuncMap {
 	return template.FuncMap{
-		"ago": c.ago, "at": c.at, "day": c.day, "until": c.until, "icon": icon, "plural": plural, "short": short, "list": list,
-		"with2": func(a, b any) [2]any { return [2]any{a, b} }, // two things for a part
+		"ago": c.ago, "at": c.at, "clock": c.clock, "day": c.day, "until": c.until, "icon": icon, "plural": plural, "short": short, "list": list,
 	}
 }
 
 // notice says what was done, by the word that a page put into the address it went on to.
 func notice(word string) string {
 	switch word {
-	case "named":
-		return "The name was kept."
+	case "over":
+		return "That was signed out already."
 	case "end":
 		return "Everything of theirs has ended here. Targets are being told."
 	case "block":

@@ -30,6 +30,15 @@ func (c *Console) at(at revoke.Instant) template.HTML {
 	return c.stamp(at, at.Time().In(c.cfg.Zone).Format("2 January 2006, 15:04:05 MST"))
 }
 
+// clock says an instant to the millisecond, as a time line needs it: the time of day first, then the day.
+func (c *Console) clock(at revoke.Instant) template.HTML {
+	if at == 0 {
+		return "never"
+	}
+	local := at.Time().In(c.cfg.Zone)
+	return c.stamp(at, local.Format("15:04:05.000")) + template.HTML(" <small class=\"day\">") + template.HTML(template.HTMLEscapeString(date(local, c.cfg.Clock.Now().Time().In(c.cfg.Zone)))) + "</small>" //nolint:gosec // numbers and names of months
+}
+
 // day says the day of an instant: without the year where it is the present one.
 func (c *Console) day(at revoke.Instant) template.HTML {
 	if at == 0 {
