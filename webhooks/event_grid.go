@@ -32,7 +32,11 @@ type eventGridSettings struct {
 type eventGrid struct {
 	*graph
 	verifier verifier
+	unsigned bool
 }
+
+// Unsigned reports whether Event Grid need prove nothing.
+func (e *eventGrid) Unsigned() bool { return e.unsigned }
 
 func openEventGrid(src revoke.Source, settings any, deps Deps) (Receiver, error) {
 	set := settings.(*eventGridSettings)
@@ -47,7 +51,7 @@ func openEventGrid(src revoke.Source, settings any, deps Deps) (Receiver, error)
 	if err = errors.Join(err, wrong); err != nil {
 		return nil, err
 	}
-	return &eventGrid{g, v}, nil
+	return &eventGrid{g, v, set.Verify.none}, nil
 }
 
 // microsoft makes the proof of a sender that runs at Microsoft: a secret, or a token of Entra's that names the application which may

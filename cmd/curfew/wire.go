@@ -174,7 +174,12 @@ func (s *server) doors(l *Loaded) (api.Config, *attendant, error) {
 	if err != nil {
 		return api.Config{}, nil, err
 	}
+	shown, people, err := s.pages(l)
+	if err != nil {
+		return api.Config{}, nil, err
+	}
 	return api.Config{
+		Console: shown, SignIn: people,
 		Senders: l.inspected(hooks), Read: trial{hooks, s.store.Clock()}, Systems: systems, States: s.states, PublicURL: s.publicURL,
 		Service: s.service, Store: s.store, Tokens: tokens, SCIM: scim.Strict(s.directory, l.strict()), Hooks: hooks,
 		HookBody: hooks.MaxBody, Metrics: s.metrics.Handler(), MetricsOpen: l.Metrics.Open,
