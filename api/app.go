@@ -40,6 +40,9 @@ type Service interface {
 	Ask(ctx context.Context, ref revoke.SessionRef) (revoke.Answer, error)
 	Judge(ctx context.Context, session *revoke.Session) (revoke.Verdict, error)
 	Members(user revoke.ID) ([]revoke.ID, error)
+	SetPolicy(ctx context.Context, actor revoke.Actor, src revoke.Source, order revoke.PolicyOrder) (revoke.Policy, error)
+	PreviewPolicy(ctx context.Context, src revoke.Source, order revoke.PolicyOrder) (int, error)
+	Refusal(ctx context.Context, org string, user revoke.ID, kind revoke.Kind) (string, error)
 	Clear(ctx context.Context, actor revoke.Actor, key revoke.AlarmKey) error
 	Held(ctx context.Context, q revoke.HeldQuery) ([]revoke.Held, error)
 	Approve(ctx context.Context, who revoke.SignIn, ids []revoke.ID, reason string) (int, error)
@@ -66,6 +69,7 @@ type Store interface {
 	revoke.Notes
 	revoke.Overview
 	revoke.Schedules
+	revoke.Policies
 	Unread(ctx context.Context, org string, sources []string) ([]revoke.Unread, error)
 	Errands(ctx context.Context, org string, sources []string) ([]revoke.Errand, error)
 	Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant, audit revoke.AuditEntry) (int, error)
@@ -265,6 +269,10 @@ func (a *App) routes() {
 	a.on(fiber.MethodGet, "/v1/schedules/:name", scopeAdmin, a.oneSchedule)
 	a.on(fiber.MethodDelete, "/v1/schedules/:name", scopeAdmin, a.dropSchedule)
 	a.post("/v1/schedules/:name/skip", scopeAdmin, a.skipSchedule)
+	a.on(fiber.MethodGet, "/v1/policies", scopeAdmin, a.listPolicies)
+	a.on(fiber.MethodGet, "/v1/policies/:kind", scopeAdmin, a.onePolicy)
+	a.on(fiber.MethodPut, "/v1/policies/:kind", scopeAdmin, a.setPolicy)
+	a.on(fiber.MethodDelete, "/v1/policies/:kind", scopeAdmin, a.removePolicy)
 	a.on(fiber.MethodGet, "/v1/alarms", scopeAdmin, a.listAlarms)
 	a.post("/v1/alarms/:id/clear", scopeAdmin, a.clearAlarm)
 	a.on(fiber.MethodGet, "/v1/why", scopeAdmin, a.why)

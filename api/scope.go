@@ -33,7 +33,7 @@ func unbuilt() []rule {
 	var rules []rule
 	for _, path := range []string{
 		"/v1/revocations/*/**", "/v1/users/*/**", "/v1/events/**", "/v1/deliveries/**", "/v1/alarms/**", "/v1/coverage/**",
-		"/v1/sources/**", "/v1/targets/**", "/v1/audit/**", "/v1/policies/**",
+		"/v1/sources/**", "/v1/targets/**", "/v1/audit/**",
 	} {
 		rules = addRule(rules, path, scopeAdmin)
 	}

@@ -12,6 +12,8 @@ type Change struct {
 	Join   *Join   `json:",omitempty"`
 	Lift   *Lift   `json:",omitempty"`
 	End    *End    `json:",omitempty"`
+	Limit  *Limit  `json:",omitempty"`
+	Policy *Policy `json:",omitempty"`
 }
 
 // Lift is an admin's lift: every block of the user stamped before At is over.
@@ -37,6 +39,8 @@ type Effects struct {
 	Joins       []Join    // new, or with SplitAt moved forward
 	Blocks      []Block
 	Cutoffs     []Cutoff
+	Limits      []Limit
+	Policies    []Policy // written whole
 	Devices     []Device
 	Sessions    []Session
 	Ends        []End
@@ -78,6 +82,12 @@ func (e *Effects) Changes(at Instant) []Change {
 	for _, end := range e.Ends {
 		out = append(out, Change{At: at, End: &end})
 	}
+	for _, l := range e.Limits {
+		out = append(out, Change{At: at, Limit: &l})
+	}
+	for _, p := range e.Policies {
+		out = append(out, Change{At: at, Policy: &p})
+	}
 	return out
 }
 
@@ -90,6 +100,8 @@ func Merge(group ...Effects) Effects {
 	out.Joins = folded(group, func(e *Effects) []Join { return e.Joins }, Join.key, Join.join)
 	out.Blocks = folded(group, func(e *Effects) []Block { return e.Blocks }, func(b Block) BlockKey { return b.BlockKey }, Block.Join)
 	out.Cutoffs = folded(group, func(e *Effects) []Cutoff { return e.Cutoffs }, func(c Cutoff) Scope { return c.Scope }, Cutoff.Join)
+	out.Limits = folded(group, func(e *Effects) []Limit { return e.Limits }, Limit.LimitKey, Limit.Join)
+	out.Policies = folded(group, func(e *Effects) []Policy { return e.Policies }, func(p Policy) PolicyKey { return p.PolicyKey }, func(_, b Policy) Policy { return b })
 	out.Devices = folded(group, func(e *Effects) []Device { return e.Devices }, func(d Device) ID { return d.ID }, Device.join)
 	out.Ends = folded(group, func(e *Effects) []End { return e.Ends }, func(end End) ID { return end.Session }, func(a, _ End) End { return a })
 	out.Resources = folded(group, func(e *Effects) []Resource { return e.Resources }, func(r Resource) ID { return r.ID }, func(a, b Resource) Resource {

@@ -59,6 +59,7 @@ func (n *Need) add(other Need) {
 	n.Resources, n.Mentioned = append(n.Resources, other.Resources...), append(n.Mentioned, other.Mentioned...)
 	n.Members, n.MembersOf = append(n.Members, other.Members...), append(n.MembersOf, other.MembersOf...)
 	n.NewestOf = append(n.NewestOf, other.NewestOf...)
+	n.Policies, n.SetsPolicy = n.Policies || other.Policies, n.SetsPolicy || other.SetsPolicy
 	n.Readings = append(n.Readings, other.Readings...)
 	n.Held = append(n.Held, other.Held...)
 	for _, b := range other.Brakes {

@@ -74,6 +74,7 @@ func (f *Facts) clone() *Facts {
 	c.Sessions, c.Devices, c.Events, c.Resources = maps.Clone(f.Sessions), maps.Clone(f.Devices), maps.Clone(f.Events), maps.Clone(f.Resources)
 	c.holdings, c.held, c.joins, c.blocks = maps.Clone(f.holdings), maps.Clone(f.held), maps.Clone(f.joins), maps.Clone(f.blocks)
 	c.Members, c.Hits, c.Tallies, c.waiting = maps.Clone(f.Members), maps.Clone(f.Hits), maps.Clone(f.Tallies), maps.Clone(f.waiting)
+	c.Members, c.Policies, c.Limits, c.Groups = maps.Clone(f.Members), maps.Clone(f.Policies), maps.Clone(f.Limits), maps.Clone(f.Groups)
 	c.plans, c.byClient, c.byToken, c.deviceNames = maps.Clone(f.plans), maps.Clone(f.byClient), maps.Clone(f.byToken), maps.Clone(f.deviceNames)
 	return &c
 }

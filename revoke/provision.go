@@ -121,7 +121,13 @@ func (s *Service) updateResource(ctx context.Context, actor Actor, src Source, c
 		need := draft.need(src, id)
 		moved = false
 		hits := current.Type == TypeUser && (draft.Active != current.Active || draft.Said && !draft.Active || draft.Password || current.RefusedAt != 0)
-		out, err = s.provision(ctx, actor, src, need, hits, func(d *decision) (Provisioned, error) {
+		locked := need
+		if need.Policies {
+			if err := s.needMembers(ctx, &locked, id); err != nil {
+				return Provisioned{}, false, err
+			}
+		}
+		out, err = s.provision(ctx, actor, src, locked, hits, func(d *decision) (Provisioned, error) {
 			r, ok := d.f.Resources[id]
 			if !ok || r.Deleted() || r.Org != src.Org || r.Authority != src.Authority {
 				return Provisioned{}, ErrNotFound
@@ -171,7 +177,10 @@ var errMoved = fmt.Errorf("resource moved: %w", ErrConflict)
 
 // DeleteResource removes a resource and ends its person's sessions. A second time is [ErrNotFound].
 func (s *Service) DeleteResource(ctx context.Context, actor Actor, src Source, id ID) (Provisioned, error) {
-	need := Need{Org: src.Org, Resources: []ID{id}, MembersOf: []ID{id}}
+	need := Need{Org: src.Org, Resources: []ID{id}, MembersOf: []ID{id}, Policies: true}
+	if err := s.needMembers(ctx, &need, id); err != nil {
+		return Provisioned{}, err
+	}
 	memberships, err := s.store.Members(ctx, MemberQuery{Org: src.Org, Resources: []ID{id}, Limit: maxMembersAtOnce})
 	if err != nil {
 		return Provisioned{}, fmt.Errorf("read the groups of resource %s: %w", id, err)
@@ -186,7 +195,11 @@ func (s *Service) DeleteResource(ctx context.Context, actor Actor, src Source, i
 		}
 		d.event.Type = "DELETE"
 		r.DeletedAt, r.UpdatedAt, r.Active, r.Named, r.Version, r.SameValues = d.f.Now, d.f.Now, false, false, r.Version+1, false
-		d.write(Effects{Resources: []Resource{r}, Left: d.f.memberships(id)})
+		left := d.f.memberships(id)
+		for _, key := range left {
+			d.moved(d.f.Members[key], false)
+		}
+		d.write(Effects{Resources: []Resource{r}, Left: left})
 		if r.Type == TypeGroup {
 			d.auditResource("delete", r, nil)
 			return Provisioned{Resource: r, Changed: true}, nil
@@ -316,6 +329,7 @@ func (draft *Draft) need(src Source, self ID) Need {
 	if !self.IsZero() {
 		n.Resources = []ID{self}
 	}
+	n.Policies = n.Policies || draft.Members.Clear || len(draft.Members.order) > 0
 	if draft.Members.Clear && !self.IsZero() {
 		n.MembersOf = []ID{self}
 	}

@@ -262,6 +262,9 @@ func (s *Service) Run(ctx context.Context) error {
 			if err := s.RunSchedules(ctx); err != nil && !errors.Is(err, ErrNotFresh) && ctx.Err() == nil {
 				s.log.Warn("schedules wait", "err", err)
 			}
+			if err := s.carryPolicies(ctx, PolicyKey{}); err != nil && !errors.Is(err, ErrNotFresh) && ctx.Err() == nil {
+				s.log.Warn("members of a group are not told of its policy yet", "err", err)
+			}
 		case <-s.reload:
 			if err := s.Load(ctx); err != nil {
 				s.log.Warn("view cannot be read yet", "err", err)

@@ -18,6 +18,8 @@ type Need struct {
 	Names       []ResourceName // SCIM resources by what must be unique, deleted and inactive ones too
 	Members     []MemberKey    // those of them that are there
 	MembersOf   []ID           // every member of these groups
+	Policies    bool           // also the policies of the org, and in which of their groups these users are; none of them is set meanwhile
+	SetsPolicy  bool           // the same, and nobody decides by the policies of the org meanwhile
 	Cutoffs     bool           // also the cutoffs on these users, these devices and these sessions' ids, and on everyone, kinds and apps
 	SessionsOf  bool           // also every session of these users that has not ended or expired
 	Waiting     bool           // also what waits for a person about these users
@@ -303,6 +305,7 @@ type Store interface {
 	Errands
 	Schedules
 	Holds
+	Policies
 	Notices
 	Overview
 	// Clock is the one clock: the database's on PostgreSQL, the process's with a stored mark on SQLite.

@@ -30,6 +30,8 @@ type needs struct {
 	sessionsOf  bool
 	brakes      []revoke.BrakeNeed // each voice once
 	waiting     bool
+	policyOrgs  []string
+	setsPolicy  bool
 	now         revoke.Instant // by what a session has expired, where that only saves reading it
 }
 
@@ -50,6 +52,7 @@ func unite(group []*waiting) *needs {
 				u.brakes = append(u.brakes, b)
 			}
 		}
+		u.addPolicies(n)
 		for _, id := range n.Users {
 			if !id.IsZero() {
 				u.users = append(u.users, orgID{n.Org, id})
@@ -121,10 +124,17 @@ func (u *needs) locks() locks {
 		parts[i] = int64(uint64(key) % lockParts) //nolint:gosec // a lock is any 64 bits
 	}
 	slices.Sort(parts)
-	if parts = slices.Compact(parts); len(keys) > mostLocks {
-		return locks{whole: parts, voices: u.voices()}
+	l := locks{shared: slices.Compact(parts), keys: keys, voices: u.voices()}
+	if len(keys) > mostLocks {
+		l = locks{whole: l.shared, voices: l.voices}
 	}
-	return locks{shared: parts, keys: keys, voices: u.voices()}
+	switch {
+	case u.setsPolicy:
+		l.whole = append(l.whole, policyLock)
+	case len(u.policyOrgs) > 0:
+		l.shared = append(l.shared, policyLock)
+	}
+	return l
 }
 
 func (u *needs) voices() []int64 {

@@ -208,6 +208,9 @@ const (
 	partTally
 	partHit
 	partWaiting
+	partPolicy
+	partLimit
+	partGroup
 )
 
 // part adds one select to the union: a table's columns from k, after what k is.
@@ -297,6 +300,7 @@ func (s *statement) parts(u *needs) {
 	s.members(u)
 	s.newest(u)
 	s.cutoffs(u)
+	s.policies(u)
 }
 
 // brakes selects how many people the voices have hit, which of these people among them, and what waits about these.
@@ -375,6 +379,8 @@ func (s *statement) cutoffs(u *needs) {
 	s.part(partCutoff, cutoffsTable, "unnest("+texts(s, u.orgs, func(org string) string { return org })+") AS n (org) JOIN cutoffs k ON k.org = n.org AND k.user_id = '"+zeroID+
 		"' AND k.scope IN ('everyone', 'kind', 'app')")
 	s.part(partCutoff, cutoffsTable, ofPerson("cutoffs", "k.user_id = p.id"))
+	s.part(partLimit, limitsTable, ofPerson("limits", "k.user_id = p.id"))
+	s.part(partLimit, limitsTable, "unnest("+texts(s, u.orgs, func(org string) string { return org })+") AS n (org) JOIN limits k ON k.org = n.org AND k.user_id = '"+zeroID+"'")
 	if narrow := u.narrow(); len(narrow) > 0 {
 		orgs := texts(s, narrow, func(x revoke.Scope) string { return x.Org })
 		kinds := texts(s, narrow, func(x revoke.Scope) string { return string(x.Kind) })
@@ -395,6 +401,17 @@ func (s *statement) cutoffs(u *needs) {
 		onDevice("(SELECT DISTINCT k.org, k.device_id FROM " + ofPerson("sessions", "k.user_id = p.id AND k.ended_at = 0 AND k.expires_at > "+
 			s.arg(int64(u.now), "bigint")+" AND k.device_id <> '"+zeroID+"'") + ") AS n")
 	}
+}
+
+// policies selects what is asked of sessions, and who is in a group that more is asked of.
+func (s *statement) policies(u *needs) {
+	if len(u.policyOrgs) == 0 {
+		return
+	}
+	s.part(partPolicy, policiesTable, "unnest("+texts(s, u.policyOrgs, func(org string) string { return org })+") AS n (org) JOIN policies k ON k.org = n.org")
+	s.raw(partGroup, wide(words("user_id group_id"), nil, nil), `(SELECT p.id AS user_id, m.group_id
+		FROM (SELECT DISTINCT org, group_id FROM policies WHERE group_id <> '`+zeroID+`') n
+		JOIN person p ON p.org = n.org CROSS JOIN LATERAL (SELECT DISTINCT x.group_id FROM members x WHERE x.org = n.org AND x.user_id = p.id AND x.group_id = n.group_id) m) AS k`)
 }
 
 // put adds a row to the facts.
@@ -447,6 +464,17 @@ func put(f *revoke.Facts, what int, r *record) error {
 			return err
 		}
 		f.AddWaiting(h)
+	case partPolicy:
+		p, err := r.policy()
+		if err != nil {
+			return err
+		}
+		f.Policies[p.PolicyKey] = p
+	case partLimit:
+		l := r.limit()
+		f.Limits[l.LimitKey()] = l
+	case partGroup:
+		f.Groups[r.id[0]] = append(f.Groups[r.id[0]], r.id[1])
 	case partNewest:
 		scope := revoke.Scope{Org: r.text[0], Kind: revoke.ScopeKind(r.text[1]), Key: r.text[2], Device: r.id[0]}
 		f.NewestOf[scope] = revoke.Instant(r.num[0])

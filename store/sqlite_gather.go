@@ -24,7 +24,7 @@ type reading struct {
 // gather follows the need to its people and reads what hangs on them. The one writer is the lock.
 func (d sqliteDB) gather(ctx context.Context, w *writer, u *needs) (*revoke.Facts, revoke.Instant, error) {
 	r := &reading{w: w, need: u, facts: u.empty(), seen: map[orgID]bool{}}
-	for _, step := range []func(context.Context) error{r.people, r.personal, r.things, r.newest, r.cutoffs, r.brakes} {
+	for _, step := range []func(context.Context) error{r.people, r.personal, r.things, r.newest, r.cutoffs, r.policies, r.brakes} {
 		if err := step(ctx); err != nil {
 			return nil, 0, err
 		}
@@ -76,6 +76,9 @@ const (
 	cutoffsOf     = "SELECT LIST FROM cutoffs WHERE org = ?1 AND user_id = ?2"
 	cutoffsWide   = "SELECT LIST FROM cutoffs WHERE org = ?1 AND user_id = '" + zeroID + "' AND scope IN ('everyone', 'kind', 'app')"
 	cutoffsNarrow = "SELECT LIST FROM cutoffs WHERE org = ?1 AND user_id = ?2 AND scope = ?3 AND device_id = ?4 AND key = ?5"
+	limitsOf      = "SELECT LIST FROM limits WHERE org = ?1 AND user_id = ?2"
+	policiesOf    = "SELECT LIST FROM policies WHERE org = ?1"
+	groupsOfUser  = "SELECT DISTINCT group_id, user_id FROM members WHERE org = ?1 AND user_id = ?2 AND group_id IN (SELECT group_id FROM policies WHERE org = ?1)"
 	liveOf        = "SELECT LIST FROM sessions WHERE org = ?1 AND user_id = ?2 AND ended_at = 0 AND expires_at > ?3"
 	eventBy       = "SELECT LIST FROM events WHERE org = ?1 AND authority = ?2 AND sender_id = ?3 AND sender_id <> ''"
 	deviceBy      = "SELECT LIST FROM device_identifiers WHERE org = ?1 AND namespace = ?2 AND value = ?3"
@@ -366,3 +369,35 @@ func (r *reading) cutoffs(ctx context.Context) error {
 	}
 	return nil
 }
+
+// policies reads what is asked of sessions, and who is in a group that more is asked of.
+func (r *reading) policies(ctx context.Context) error {
+	limit := func(row record) error {
+		l := row.limit()
+		r.facts.Limits[l.LimitKey()] = l
+		return nil
+	}
+	if r.need.cutoffs() {
+		nobody := keys(r.need.orgs, func(org string) []any { return []any{org, zeroID} })
+		if err := r.look(ctx, limitsTable, limitsOf, limit, append(keys(r.users, orgID.key), nobody...)...); err != nil {
+			return err
+		}
+	}
+	grouped := false
+	err := r.look(ctx, policiesTable, policiesOf, func(row record) error {
+		p, err := row.policy()
+		r.facts.Policies[p.PolicyKey] = p
+		grouped = grouped || !p.Group.IsZero()
+		return err
+	}, keys(r.need.policyOrgs, func(org string) []any { return []any{org} })...)
+	if err != nil || !grouped {
+		return err
+	}
+	return r.look(ctx, membershipTable, groupsOfUser, func(row record) error {
+		r.facts.Groups[row.id[1]] = append(r.facts.Groups[row.id[1]], row.id[0])
+		return nil
+	}, keys(r.users, orgID.key)...)
+}
+
+// membershipTable is the shape of who is in which group.
+var membershipTable = newTable(table{name: "members", ids: words("group_id user_id")})

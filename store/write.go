@@ -75,6 +75,8 @@ func assemble(group []made) (batch, error) {
 	b.add(joinsTable, records(e.Joins, func(j revoke.Join) record { return joinRecord(orgOf[j.A], j) }))
 	b.add(blocksTable, records(e.Blocks, func(bl revoke.Block) record { return blockRecord(orgOf[bl.User], bl) }))
 	b.add(cutoffsTable, records(e.Cutoffs, cutoffRecord))
+	b.add(limitsTable, records(e.Limits, limitRecord))
+	b.add(policiesTable, records(e.Policies, policyRecord))
 	b.add(devicesTable, records(e.Devices, deviceRecord))
 	b.add(deviceIdentifiersTable, deviceNames(e.Devices))
 	b.add(sessionsTable, records(e.Sessions, sessionRecord))
