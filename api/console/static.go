@@ -64,4 +64,6 @@ func (c *Console) serveStatic(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // staticPath returns where browsers find a static file in the version that we have.
-func (c *Console) staticPath(name string) string { return staticPrefix + name + "?v=" + c.static[name].mark }
+func (c *Console) staticPath(name string) string {
+	return staticPrefix + name + "?v=" + c.static[name].mark
+}
