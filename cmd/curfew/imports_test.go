@@ -55,7 +55,7 @@ var borders = map[string]border{
 	"migrations":        {nil, nil, "the schema is embedded files and knows nothing"},
 	"internal/outbound": {[]string{"revoke"}, nil, "a leaf imports no adapter"},
 	"internal/demo":     {[]string{"revoke", "internal/outbound"}, nil, "the imitations speak HTTP to Curfew as outsiders do; what they could import they could cheat with"},
-	"internal/mail":     {[]string{"revoke"}, nil, "a leaf imports no adapter: what is to be said comes as revoke types"},
+	"internal/mail":     {[]string{"revoke"}, []string{"github.com/wneessen/go-mail"}, "a leaf imports no adapter: what is to be said comes as revoke types"},
 	"internal/metrics":  {[]string{"revoke"}, []string{"github.com/prometheus/client_golang"}, "a leaf imports no adapter: what is counted comes through revoke.Observer"},
 	"internal/pgtest":   {[]string{"migrations"}, []string{"github.com/lib/pq", "github.com/jmoiron/sqlx"}, "the tests' PostgreSQL serves every package and knows none"},
 }
