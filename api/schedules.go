@@ -69,12 +69,12 @@ func (a *App) readSchedule(in *scheduleOrder, t *token) (revoke.Schedule, []fiel
 		add("name", "is no name of a schedule: write letters, digits, dots, dashes and underscores, such as summer-break")
 	}
 	sch := revoke.Schedule{Org: t.voice.Org, Name: in.Name, Scope: revoke.ScopeKind(in.Scope), When: in.When, Reason: in.Reason, MadeBy: t.actor}
-	switch {
-	case sch.Scope == revoke.ScopeKindOf:
+	switch in.Scope {
+	case "kind":
 		if sch.Key = in.Kind; in.Kind == "" {
 			add("kind", "is missing: "+exampleOf("kind"))
 		}
-	case sch.Scope == revoke.ScopeApp:
+	case "app":
 		if sch.Key = in.App; in.App == "" {
 			add("app", "is missing: name the application whose sessions end")
 		}

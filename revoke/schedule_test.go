@@ -23,7 +23,7 @@ func TestNextRun(t *testing.T) {
 		{"midnight of winter and of summer", every(1, "2026-03-28"), "Europe/London", "2026-03-27T12:00:00Z", []string{"2026-03-28T00:00:00Z", "2026-03-29T00:00:00Z", "2026-03-29T23:00:00Z"}},
 		{"and back", every(1, "2026-10-24"), "Europe/London", "2026-10-23T12:00:00Z", []string{"2026-10-23T23:00:00Z", "2026-10-24T23:00:00Z", "2026-10-26T00:00:00Z"}},
 		{"the clock leaps over midnight", every(1, "2018-11-03"), "America/Sao_Paulo", "2018-11-02T12:00:00Z", []string{"2018-11-03T03:00:00Z", "2018-11-04T03:00:00Z", "2018-11-05T02:00:00Z"}},
-		{"the first of two midnights", every(1, "2024-11-09"), "America/Havana", "2024-11-02T12:00:00Z", []string{"2024-11-09T05:00:00Z"}},
+		{"the first of two midnights", every(1, "2024-11-03"), "America/Havana", "2024-11-02T12:00:00Z", []string{"2024-11-03T04:00:00Z", "2024-11-04T05:00:00Z"}},
 		{"midnight comes twice", every(1, "2018-02-17"), "America/Sao_Paulo", "2018-02-16T12:00:00Z", []string{"2018-02-17T02:00:00Z", "2018-02-18T03:00:00Z", "2018-02-19T03:00:00Z"}},
 		{"Cairo's summer begins at midnight", every(1, "2024-04-25"), "Africa/Cairo", "2024-04-24T12:00:00Z", []string{"2024-04-24T22:00:00Z", "2024-04-25T22:00:00Z", "2024-04-26T21:00:00Z"}},
 		{"a Friday that Samoa left out", every(1, "2011-12-29"), "Pacific/Apia", "2011-12-28T12:00:00Z", []string{"2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z"}},
@@ -83,10 +83,10 @@ func TestRecurrenceNamesADay(t *testing.T) {
 }
 
 // monthly is made by an admin of the office.
-func (o *office) monthly(t *testing.T, s *revoke.Service, scope revoke.ScopeKind, key string) revoke.Schedule {
+func (o *office) monthly(t *testing.T) revoke.Schedule {
 	t.Helper()
-	sch, _, err := s.AddSchedule(t.Context(), revoke.Schedule{
-		Org: "main", Name: "monthly", Scope: scope, Key: key, When: revoke.Recurrence{EveryDays: 30, From: "2026-12-01"}, Reason: "every month",
+	sch, _, err := o.s.AddSchedule(t.Context(), revoke.Schedule{
+		Org: "main", Name: "monthly", Scope: revoke.ScopeKindOf, Key: string(revoke.Mobile), When: revoke.Recurrence{EveryDays: 30, From: "2026-12-01"}, Reason: "every month",
 		MadeBy: revoke.Actor{Kind: "operator", Name: "ops"},
 	}, revoke.AuditEntry{Org: "main", Kind: "schedule"})
 	if err != nil {
@@ -112,7 +112,7 @@ func (o *office) runs(t *testing.T, s *revoke.Service) int {
 func TestScheduleRunsOnceADay(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	sch := o.monthly(t, o.s, revoke.ScopeEveryone, "")
+	sch := o.monthly(t)
 	if sch.NextAt.String() != "2026-12-01T00:00:00Z" {
 		t.Fatalf("its first day is %s", sch.NextAt)
 	}
@@ -147,7 +147,7 @@ func TestScheduleRunsOnceADay(t *testing.T) {
 func TestScheduleThatWasNotNoted(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	sch := o.monthly(t, o.s, revoke.ScopeEveryone, "")
+	sch := o.monthly(t)
 	o.store.Moving().MoveTo(sch.NextAt)
 	if n := o.runs(t, o.s); n != 1 {
 		t.Fatalf("it ran %d times", n)
@@ -171,7 +171,7 @@ func TestScheduleThatWasNotNoted(t *testing.T) {
 func TestScheduleSkipsOneDay(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	sch := o.monthly(t, o.s, revoke.ScopeEveryone, "")
+	sch := o.monthly(t)
 	first := sch.NextAt
 	sch, err := o.s.SkipSchedule(t.Context(), "main", "monthly", revoke.AuditEntry{Org: "main", Kind: "schedule"})
 	if err != nil || sch.SkippedAt != first || sch.NextAt != first.Add(30*24*time.Hour) {
@@ -191,7 +191,7 @@ func TestScheduleSkipsOneDay(t *testing.T) {
 func TestSchedulesWaitAfterAJump(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	sch := o.monthly(t, o.s, revoke.ScopeEveryone, "")
+	sch := o.monthly(t)
 	key := revoke.AlarmKey{Org: revoke.MainOrg, Kind: revoke.AlarmClock, About: "clock"}
 	if err := o.s.Raise(t.Context(), key, "the clock jumped"); err != nil {
 		t.Fatal(err)
@@ -222,4 +222,31 @@ func again(t *testing.T, store revoke.Store) *revoke.Service {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// What is told ahead is what a run ends: live now, not expired by then, of the scope, and not a break-glass person's.
+func TestComingRunsCountWhatEnds(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	if err := o.s.BreakGlass(t.Context(), "main", []revoke.Subject{by("root@example.edu")}); err != nil {
+		t.Fatal(err)
+	}
+	year := o.now().Add(365 * 24 * time.Hour)
+	first, second := o.signIn(revoke.Registration{Kind: revoke.Mobile, ExpiresAt: year}), o.signIn(revoke.Registration{Kind: revoke.Mobile, ExpiresAt: year})
+	o.signIn(revoke.Registration{Kind: revoke.Mobile, ExpiresAt: o.now().Add(time.Hour)})
+	laptop := o.signIn(revoke.Registration{Kind: revoke.Browser, ExpiresAt: year})
+	root := o.signIn(revoke.Registration{Kind: revoke.Mobile, ExpiresAt: year, Subject: by("root@example.edu")})
+	sch := o.monthly(t)
+	runs, err := o.s.ComingRuns(t.Context(), sch)
+	if err != nil || len(runs) != revoke.Runs || runs[0] != (revoke.ComingRun{At: sch.NextAt, Covers: 2}) {
+		t.Fatalf("told ahead: got %+v, %v, want five runs, of which the first ends 2", runs, err)
+	}
+	o.store.Moving().MoveTo(sch.NextAt)
+	if n := o.runs(t, o.s); n != 1 {
+		t.Fatalf("it ran %d times", n)
+	}
+	o.want(first, false, "after the run")
+	o.want(second, false, "after the run")
+	o.want(laptop, true, "a browser's")
+	o.want(root, true, "a break-glass person's")
 }

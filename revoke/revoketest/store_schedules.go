@@ -23,8 +23,8 @@ func (b *bench) schedules(q revoke.ScheduleQuery) []revoke.Schedule {
 	return out
 }
 
-func ordered(kind string) revoke.AuditEntry {
-	return revoke.AuditEntry{Org: org, At: 1, Kind: kind, Entry: []byte(`{}`), Person: []byte(`{}`)}
+func ordered() revoke.AuditEntry {
+	return revoke.AuditEntry{Org: org, At: 1, Kind: "schedule", Entry: []byte(`{}`), Person: []byte(`{}`)}
 }
 
 func (b *bench) scheduled(name string, next revoke.Instant) revoke.Schedule {
@@ -33,7 +33,7 @@ func (b *bench) scheduled(name string, next revoke.Instant) revoke.Schedule {
 		Org: org, Name: name, Scope: revoke.ScopeKindOf, Key: "mobile", When: revoke.Recurrence{EveryDays: 30, From: "2027-01-01"}, Reason: "every month",
 		MadeBy: revoke.Actor{Kind: "operator", Name: "ops"}, CreatedAt: 5, NextAt: next,
 	}
-	if err := b.store.AddSchedule(b.deadline(), sch, ordered("schedule")); err != nil {
+	if err := b.store.AddSchedule(b.deadline(), sch, ordered()); err != nil {
 		b.Fatal(err)
 	}
 	return sch
@@ -41,7 +41,7 @@ func (b *bench) scheduled(name string, next revoke.Instant) revoke.Schedule {
 
 func schedulesKept(b *bench) {
 	summer, autumn := b.scheduled("summer", 100), b.scheduled("autumn", 50)
-	if err := b.store.AddSchedule(b.deadline(), summer, ordered("schedule")); !errors.Is(err, revoke.ErrConflict) {
+	if err := b.store.AddSchedule(b.deadline(), summer, ordered()); !errors.Is(err, revoke.ErrConflict) {
 		b.Errorf("a name twice: got %v, want ErrConflict", err)
 	}
 	b.same("all, by name", b.schedules(revoke.ScheduleQuery{Org: org, Limit: 10}), []revoke.Schedule{autumn, summer})
@@ -49,7 +49,7 @@ func schedulesKept(b *bench) {
 	b.same("one", b.schedules(revoke.ScheduleQuery{Org: org, Name: "summer", Limit: 1}), []revoke.Schedule{summer})
 	b.same("after one", b.schedules(revoke.ScheduleQuery{Org: org, After: "autumn", Limit: 1}), []revoke.Schedule{summer})
 	for _, want := range []bool{true, false} {
-		if got, err := b.store.DropSchedule(b.deadline(), org, "summer", ordered("schedule")); got != want || err != nil {
+		if got, err := b.store.DropSchedule(b.deadline(), org, "summer", ordered()); got != want || err != nil {
 			b.Errorf("drop: got %v, %v, want %v", got, err, want)
 		}
 	}
@@ -69,7 +69,7 @@ func schedulesMovedOnce(b *bench) {
 	b.allWell(len(moves), func(ctx context.Context, i int) (err error) {
 		next := sch
 		next.NextAt, next.LastAt, next.LastEvent, next.SkippedAt = 200, 100, b.id(), 7
-		moves[i], err = b.store.MoveSchedule(ctx, next, 100, ordered("schedule"))
+		moves[i], err = b.store.MoveSchedule(ctx, next, 100, ordered())
 		return err
 	})
 	n := 0
@@ -84,7 +84,7 @@ func schedulesMovedOnce(b *bench) {
 	}
 	again := have[0]
 	again.CreatedAt++
-	if moved, err := b.store.MoveSchedule(b.deadline(), again, 200, ordered("schedule")); moved || err != nil {
+	if moved, err := b.store.MoveSchedule(b.deadline(), again, 200, ordered()); moved || err != nil {
 		b.Errorf("one that was made again under the name: got %v, %v, want false", moved, err)
 	}
 }
