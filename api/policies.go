@@ -163,11 +163,17 @@ func (a *App) onePolicy(c *fiber.Ctx, t *token) error {
 
 // setPolicy writes a policy whole: what the body leaves out is asked no more.
 func (a *App) setPolicy(c *fiber.Ctx, t *token) error {
+	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
+	defer cancel()
+	p, _, err := a.policyOfPath(ctx, c, t)
+	if err != nil {
+		return err
+	}
 	var in policyBody
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	order := revoke.PolicyOrder{Reason: in.Reason}
+	order := revoke.PolicyOrder{Key: p.PolicyKey, Reason: in.Reason}
 	wrong := a.check(&in)
 	for _, span := range []struct {
 		field, text string
@@ -185,11 +191,20 @@ func (a *App) setPolicy(c *fiber.Ctx, t *token) error {
 		return meaningless(wrong...)
 	}
 	order.Terms.Refused = in.Allowed != nil && !*in.Allowed
-	return a.orderPolicy(c, t, order, &in)
+	return a.orderPolicy(ctx, c, t, order, &in)
 }
 
 // removePolicy takes a policy away. What it ended, or bound, stays so.
 func (a *App) removePolicy(c *fiber.Ctx, t *token) error {
+	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
+	defer cancel()
+	p, stands, err := a.policyOfPath(ctx, c, t)
+	if err != nil {
+		return err
+	}
+	if !stands {
+		return errNotFound
+	}
 	var in policyBody
 	if len(c.BodyRaw()) > 0 {
 		var why motive
@@ -201,7 +216,7 @@ func (a *App) removePolicy(c *fiber.Ctx, t *token) error {
 		}
 		in.Reason = why.Reason
 	}
-	return a.orderPolicy(c, t, revoke.PolicyOrder{Remove: true, Reason: in.Reason}, &in)
+	return a.orderPolicy(ctx, c, t, revoke.PolicyOrder{Key: p.PolicyKey, Remove: true, Reason: in.Reason}, &in)
 }
 
 // errTwoPeople refuses what would end the sessions of many by one person's word.
@@ -210,16 +225,7 @@ var errTwoPeople = &problem{
 	detail: "With approvals: 2 nobody ends the sessions of many alone, and a policy cannot wait for approval. Nothing was done: end those sessions by an order first, which a second person approves; a policy that ends none is then set at once.",
 }
 
-func (a *App) orderPolicy(c *fiber.Ctx, t *token, order revoke.PolicyOrder, in *policyBody) error {
-	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
-	defer cancel()
-	p, stands, err := a.policyOfPath(ctx, c, t)
-	if err != nil {
-		return err
-	}
-	if order.Key = p.PolicyKey; order.Remove && !stands {
-		return errNotFound
-	}
+func (a *App) orderPolicy(ctx context.Context, c *fiber.Ctx, t *token, order revoke.PolicyOrder, in *policyBody) error {
 	covers, err := a.cfg.Service.PreviewPolicy(ctx, t.voice, order)
 	if err != nil {
 		return err
@@ -231,9 +237,8 @@ func (a *App) orderPolicy(c *fiber.Ctx, t *token, order revoke.PolicyOrder, in *
 	if a.cfg.Approvals > 1 && !in.DryRun && covers > 0 {
 		return errTwoPeople
 	}
-	if in.DryRun {
-		p = revoke.Policy{PolicyKey: order.Key, Terms: order.Terms, Reason: order.Reason}
-	} else {
+	p := revoke.Policy{PolicyKey: order.Key, Terms: order.Terms, Reason: order.Reason}
+	if !in.DryRun {
 		committing, done := a.committing(c, t)
 		defer done()
 		if p, err = a.cfg.Service.SetPolicy(committing, t.actor, t.voice, order); err != nil {

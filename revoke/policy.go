@@ -258,7 +258,7 @@ func (d *decision) setPolicy(order PolicyOrder) Policy {
 		"kind": p.Kind, "group": p.Group, "removed": p.Removed, "refused": p.Refused, "max_age": p.MaxAge.String(), "idle": p.Idle.String(),
 		"default_lifetime": p.DefaultLifetime.String(), "event": d.event.ID,
 	}, map[string]any{"reason": p.Reason})
-	bound := have.Terms.Join(p.Terms)
+	bound := have.Join(p.Terms)
 	bound.Refused = have.Refused != p.Refused
 	sig := Signal{Kind: SessionsCleared, Reason: order.Reason, Command: true, Wide: ScopeKindOf, OnlyKind: order.Key.Kind}
 	if !p.Group.IsZero() {
@@ -319,7 +319,7 @@ func (d *decision) moved(m Member, comes bool) {
 		}
 		c := Carrying{Terms: p.Terms, Ends: comes && p.Refused, At: d.f.Now, Why: why}
 		if p.Owed != nil {
-			c.Terms = c.Terms.Join(p.Owed.Terms)
+			c.Terms = c.Join(p.Owed.Terms)
 		}
 		d.bind(p.PolicyKey, m.User, &c)
 	}
@@ -469,7 +469,7 @@ func (v *View) Policies() []Policy {
 	for _, p := range *have {
 		out = append(out, p)
 	}
-	slices.SortFunc(out, func(a, b Policy) int { return a.PolicyKey.Compare(b.PolicyKey) })
+	slices.SortFunc(out, func(a, b Policy) int { return a.Compare(b.PolicyKey) })
 	return out
 }
 

@@ -115,14 +115,14 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := &visit{c: c, w: w, r: r, form: c.cfg.SignIns.FormToken(r)}
-	defer v.recover()
+	defer v.recover() //nolint:contextcheck // the visit carries the request
 	if err := c.origin.Check(r); err != nil {
-		v.refuse(http.StatusForbidden, "This came from another site", "Nothing was changed. Open the page here and try again.")
+		v.refuse(http.StatusForbidden, "This came from another site", "Nothing was changed. Open the page here and try again.") //nolint:contextcheck // the visit carries the request
 		return
 	}
 	var err error
-	if v.who, err = c.cfg.SignIns.Who(r); err != nil && !(errors.Is(err, revoke.ErrUnverified) && open(r.URL.Path)) {
-		v.fail(err)
+	if v.who, err = c.cfg.SignIns.Who(r); err != nil && (!errors.Is(err, revoke.ErrUnverified) || !open(r.URL.Path)) {
+		v.fail(err) //nolint:contextcheck // the visit carries the request
 		return
 	}
 	h, pattern := c.mux.Handler(r)
@@ -132,7 +132,7 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
 		return
 	}
-	c.lost(v)
+	c.lost(v) //nolint:contextcheck // the visit carries the request
 }
 
 // lost answers what no route is for: 405 where another method would do.

@@ -209,11 +209,11 @@ func (v *visit) theDevice(use func(b *belongings, d *ownDevice) error) error {
 
 func (v *visit) endDevice() error {
 	return v.theDevice(func(_ *belongings, d *ownDevice) error {
-		if v.r.Method != http.MethodPost {
-			return v.confirm(v.askDevice(d, false))
-		}
 		if !d.Here && !v.proved("/me/devices/"+d.Key+"/end") {
 			return nil
+		}
+		if v.r.Method != http.MethodPost {
+			return v.confirm(v.askDevice(d, false))
 		}
 		return v.carryOut(v.endOf(d.Sessions, "signed out by the person"), d.Here)
 	})
@@ -222,11 +222,11 @@ func (v *visit) endDevice() error {
 // notMe ends a device that its owner does not know, tells security, and goes on to what else is to be done.
 func (v *visit) notMe() error {
 	return v.theDevice(func(_ *belongings, d *ownDevice) error {
-		if v.r.Method != http.MethodPost {
-			return v.confirm(v.askDevice(d, true))
-		}
 		if !v.proved("/me/devices/" + d.Key + "/not-me") {
 			return nil
+		}
+		if v.r.Method != http.MethodPost {
+			return v.confirm(v.askDevice(d, true))
 		}
 		event, err := v.signOut(v.endOf(d.Sessions, "unrecognised"))
 		if err != nil {
@@ -256,14 +256,14 @@ func (v *visit) endOne() error {
 				continue
 			}
 			path := "/me/sessions/" + s.Key + "/end"
+			if !d.Here && !v.proved(path) {
+				return nil
+			}
 			if v.r.Method != http.MethodPost {
 				return v.confirm(question{
 					ID: "end-" + s.Key, Heading: "Sign out of " + s.App + " on “" + d.Name + "”?", Post: path, Button: "Sign out", Form: v.form,
 					What: []string{"Only this sign-in ends. You can sign in again any time."},
 				})
-			}
-			if !d.Here && !v.proved(path) {
-				return nil
 			}
 			only := []revoke.Signal{{Kind: revoke.SessionsCleared, Session: revoke.SessionRef{Org: s.row.Org, ID: s.row.ID}, Command: true, Reason: "signed out by the person"}}
 			return v.carryOut(only, s.Present)
@@ -286,10 +286,10 @@ func (v *visit) endMany() error {
 		return err
 	case v.who.User.IsZero():
 		return v.leave("/me")
-	case v.r.Method != http.MethodPost:
-		return v.confirm(v.askMany(b, what))
 	case !v.proved("/me/end/" + what):
 		return nil
+	case v.r.Method != http.MethodPost:
+		return v.confirm(v.askMany(b, what))
 	case what == endEverywhere:
 		return v.carryOut(v.endEverywhere("signed out everywhere by the person"), true)
 	}

@@ -78,10 +78,13 @@ func (v *visit) devices() error {
 	return v.show("me", p)
 }
 
-// ask prepares the dialogs for what the page shows.
+// ask prepares the dialogs for what the page shows. Where there is none its page opens instead.
 func (p *ownPage) ask(v *visit) {
 	if p.Here != nil {
 		p.Ask = append(p.Ask, v.askDevice(p.Here, false))
+	}
+	if !v.recent() { // the pages ask for a proof first
+		return
 	}
 	for i := range p.Page {
 		p.Ask = append(p.Ask, v.askDevice(&p.Page[i], false), v.askDevice(&p.Page[i], true))

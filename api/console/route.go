@@ -50,14 +50,14 @@ func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	v.w, v.r = w, r // with the values of the path
 	if !permits(&v.who, p.route.least) {
-		v.refuse(http.StatusForbidden, "This is not open to you", "It needs the role "+string(p.route.least)+". Whoever looks after Curfew in your organisation can give it to you.")
+		v.refuse(http.StatusForbidden, "This is not open to you", "It needs the role "+string(p.route.least)+". Whoever looks after Curfew in your organisation can give it to you.") //nolint:contextcheck // the visit carries the request
 		return
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead && !v.formIsOurs(p.route.body) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && !v.formIsOurs(p.route.body) { //nolint:contextcheck // the visit carries the request
 		return
 	}
 	if err := p.route.page(v); err != nil {
-		v.fail(err)
+		v.fail(err) //nolint:contextcheck // the visit carries the request
 	}
 }
 

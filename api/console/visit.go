@@ -50,20 +50,32 @@ func (v *visit) own() bool { return own(v.r.URL.Path) }
 
 // leave sends the browser on to a page of ours by GET, so that going back or again changes nothing more.
 func (v *visit) leave(path string) error {
-	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
+	http.Redirect(v.w, v.r, path, http.StatusSeeOther) //nolint:gosec // our pages name the path
 	return nil
 }
 
 // recentProof is how long a proof of who somebody is lasts for ending other sessions than the one it came by.
 const recentProof = 15 * time.Minute
 
+// recent reports whether the person proved who they are recently.
+func (v *visit) recent() bool {
+	return v.who.ProvedAt != 0 && v.c.cfg.Clock.Now().Sub(v.who.ProvedAt) <= recentProof
+}
+
 // proved reports whether the person proved who they are recently; if not, the browser was sent to do so, and comes back to
-// path.
+// path. A form may lead nowhere but to us, redirects included, so after one the person gets a link instead.
 func (v *visit) proved(path string) bool {
-	if v.who.ProvedAt != 0 && v.c.cfg.Clock.Now().Sub(v.who.ProvedAt) <= recentProof {
+	if v.recent() {
 		return true
 	}
-	http.Redirect(v.w, v.r, "/login?"+url.Values{"step_up": {"1"}, "next": {path}}.Encode(), http.StatusSeeOther)
+	to := "/login?" + url.Values{"step_up": {"1"}, "next": {path}}.Encode()
+	if v.r.Method == http.MethodPost {
+		v.answer(http.StatusForbidden, "refused", "Show that it is you", refusal{
+			Heading: "Show that it is you", Advice: "You signed in more than 15 minutes ago. Nothing was changed; sign in once more and you come back to where you were.", Link: to, LinkText: "Go on",
+		})
+		return false
+	}
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 	return false
 }
 

@@ -17,7 +17,7 @@ func (m *Memory) Policies(_ context.Context, org string) ([]revoke.Policy, error
 			out = append(out, p)
 		}
 	}
-	slices.SortFunc(out, func(a, b revoke.Policy) int { return a.PolicyKey.Compare(b.PolicyKey) })
+	slices.SortFunc(out, func(a, b revoke.Policy) int { return a.Compare(b.PolicyKey) })
 	return out, nil
 }
 
