@@ -48,7 +48,6 @@ func (u users) Create(r *http.Request, attributes library.ResourceAttributes) (l
 	if err != nil {
 		return handled(x, answer{}, err)
 	}
-	x.hold(made)
 	a, err := u.shown(r, x, http.StatusCreated, made.Resource)
 	return handled(x, a, err)
 }
@@ -128,7 +127,6 @@ func (u users) update(r *http.Request, x *exchange, change func(now map[string]a
 	if err != nil {
 		return handled(x, answer{}, err)
 	}
-	x.hold(changed)
 	a, err := u.shown(r, x, http.StatusOK, changed.Resource)
 	return handled(x, a, err)
 }
@@ -146,9 +144,7 @@ func (u users) Delete(r *http.Request, id string) error {
 	if err == nil {
 		ctx, cancel := commitContext(r)
 		defer cancel()
-		var gone revoke.Provisioned
-		gone, err = u.service.DeleteResource(ctx, x.actor, x.source, key)
-		x.hold(gone)
+		err = u.service.DeleteResource(ctx, x.actor, x.source, key)
 	}
 	_, err = handled(x, answer{status: http.StatusNoContent}, err)
 	return err

@@ -196,27 +196,35 @@ type tenant struct {
 	graph *imitation
 	typ   string
 	keys  map[string]any
-	more  []func(own any) // sets what keys cannot
 }
 
-func newTenant(t *testing.T, typ string, keys map[string]any, more ...func(own any)) *tenant {
+func newTenant(t *testing.T, typ string, keys map[string]any) *tenant {
 	t.Helper()
 	g, address := newImitation(t)
-	d := &tenant{&office{core: deciding(t), observer: &revoketest.Refusals{}}, g, typ, graphKeys(address, "the-client-secret"), more}
+	store := revoketest.NewMemory()
+	service, err := revoke.New(revoke.Config{Store: store, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := service.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d := &tenant{&office{core: &core{T: t, service: service, store: store}, observer: &revoketest.Refusals{}}, g, typ, graphKeys(address, "the-client-secret")}
 	maps.Copy(d.keys, keys)
 	d.open()
+	t.Cleanup(func() { d.end() })
 	return d
 }
 
 // open starts the handler and the attendant anew, as a restart does.
 func (d *tenant) open() {
 	d.Helper()
+	if d.end != nil {
+		d.end()
+	}
 	typ, _ := webhooks.Lookup(d.typ)
 	own := typ.NewSettings()
 	ownKeys(own, d.keys)
-	for _, set := range d.more {
-		set(own)
-	}
 	deps := calling(d.store.Clock())
 	handler, err := webhooks.New(webhooks.Config{
 		Sources: map[string]webhooks.Source{"entra": {
@@ -228,7 +236,7 @@ func (d *tenant) open() {
 		d.Fatalf("webhooks.New: %v", err)
 	}
 	d.graph.set(func(*imitation) { d.handler = handler }) // a call that was given up may still be under way there, and asks the hook
-	d.attend(handler)
+	d.attended, d.end = attending(d, handler, d.service, d.store)
 }
 
 // send posts a message and wants it to be answered so.

@@ -56,12 +56,10 @@ func (p *parts) take(ctx context.Context, next *Loaded) (gone []string, err erro
 	// What a new caller orders is owed to the new targets, so they are there first.
 	p.service.SetTargets(after)
 	p.service.SetSources(next.listened())
-	p.service.SetBrake(next.brake())
 	p.metrics.Follow(next.sourceNames(), next.systemNames())
 	if err := p.app.Replace(doors); err != nil { //nolint:contextcheck // each request has a context of its own
 		p.service.SetTargets(before)
 		p.service.SetSources(p.settings.listened())
-		p.service.SetBrake(p.settings.brake())
 		p.metrics.Follow(p.settings.sourceNames(), p.settings.systemNames())
 		return nil, err
 	}

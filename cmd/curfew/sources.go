@@ -192,10 +192,7 @@ func (l *Loaded) settleSources(d *decoder) {
 			continue
 		}
 		if t, _ := webhooks.Lookup(s.Type); !d.troubled(key) {
-			receiver, err := t.Make(s.source(name, l.TimeZone), s.own, calling(&revoke.ProcessClock{}))
-			if err == nil {
-				err = webhooks.Believable(receiver, s.InsecureTransportOnly)
-			}
+			_, err := t.Make(s.source(name, l.TimeZone), s.own, calling(&revoke.ProcessClock{}))
 			l.invalid(d, key, err)
 		}
 	}
