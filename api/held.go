@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -152,8 +153,8 @@ func (a *App) judgeHeld(c *fiber.Ctx, t *token, verdict revoke.HeldVerdict, ids 
 			return done, err
 		}
 		ids = ids[:0]
-		for i := len(rows) - 1; i >= 0; i-- { // in the order in which they came
-			ids = append(ids, rows[i].ID)
+		for _, row := range slices.Backward(rows) { // in the order in which they came
+			ids = append(ids, row.ID)
 		}
 		n, err := judge(ctx, *t.signIn, ids, in.Reason)
 		if done += n; err != nil {

@@ -2,6 +2,7 @@ package revoke
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -208,15 +209,9 @@ func (d *decision) subjectOf(user ID) ID {
 // nobody can be locked out who was never there, and not by the end of one session unless an operator orders it.
 func (d *decision) hits(revocations, plans int) (subjects []ID) {
 	add := func(subject ID) {
-		if subject.IsZero() || d.f.Users[subject].CreatedAt == d.f.Now {
-			return
+		if !subject.IsZero() && d.f.Users[subject].CreatedAt != d.f.Now && !slices.Contains(subjects, subject) {
+			subjects = append(subjects, subject)
 		}
-		for _, have := range subjects {
-			if have == subject {
-				return
-			}
-		}
-		subjects = append(subjects, subject)
 	}
 	for _, r := range d.e.Revocations[revocations:] {
 		switch {

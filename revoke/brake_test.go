@@ -320,7 +320,9 @@ func TestOrdersForManyTakeTwo(t *testing.T) {
 	office := revoke.Source{Name: "ops", Org: directory.Org, Authority: revoke.AdminAuthority, Admin: true, Devices: true}
 	ops := revoke.Actor{Kind: "operator", Name: "ops"}
 	for _, wide := range []revoke.Signal{
-		{Wide: revoke.ScopeEveryone}, {Wide: revoke.ScopeApp, OnlyApp: "portal"}, {Wide: revoke.ScopeKindOf, OnlyKind: revoke.Mobile},
+		{Wide: revoke.ScopeEveryone},
+		{Wide: revoke.ScopeApp, OnlyApp: "portal"},
+		{Wide: revoke.ScopeKindOf, OnlyKind: revoke.Mobile},
 		{Mass: true, Subject: revoke.Subject{{Namespace: revoke.NamespaceUserName, Value: "pupil-1"}}},
 	} {
 		wide.Kind, wide.Command, wide.Reason = revoke.SessionsCleared, true, "the year is over"

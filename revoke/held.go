@@ -81,7 +81,7 @@ type Holds interface {
 	DropHits(ctx context.Context, before Instant) (int, error)
 }
 
-// ErrOwnRequest: who asked for something never approves it.
+// ErrOwnRequest says that who asked for something never approves it.
 var ErrOwnRequest = errors.New("who asked never approves")
 
 // AddWaiting adds what is held about a user here.

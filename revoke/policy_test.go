@@ -28,9 +28,9 @@ func removePolicy(t *testing.T, s *revoke.Service, key revoke.PolicyKey) {
 	}
 }
 
-func registerKind(t *testing.T, s *revoke.Service, kind revoke.Kind, who, token string, more ...func(*revoke.Registration)) (revoke.Session, error) {
+func registerKind(t *testing.T, s *revoke.Service, kind revoke.Kind, token string, more ...func(*revoke.Registration)) (revoke.Session, error) {
 	t.Helper()
-	r := revoke.Registration{Subject: by(who), App: "portal", Kind: kind, Token: revoke.HashToken(token)}
+	r := revoke.Registration{Subject: by("sally@example.edu"), App: "portal", Kind: kind, Token: revoke.HashToken(token)}
 	for _, change := range more {
 		change(&r)
 	}
@@ -48,7 +48,7 @@ func TestAKindThatIsNotAllowed(t *testing.T) {
 	s, store := serving(t)
 	mobile := revoke.PolicyKey{Kind: revoke.Mobile}
 	for kind, name := range map[revoke.Kind]string{revoke.Mobile: "phone", revoke.Browser: "browser"} {
-		if _, err := registerKind(t, s, kind, "sally@example.edu", name); err != nil {
+		if _, err := registerKind(t, s, kind, name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -70,7 +70,7 @@ func TestAKindThatIsNotAllowed(t *testing.T) {
 	for _, serving := range []*revoke.Service{s, restart(t, store)} {
 		wantLive(t, serving, token("phone"), false, "not allowed")
 		wantLive(t, serving, token("browser"), true, "the browser")
-		if _, err := registerKind(t, serving, revoke.Mobile, "sally@example.edu", "again"); !errors.Is(err, revoke.ErrKindNotAllowed) {
+		if _, err := registerKind(t, serving, revoke.Mobile, "again"); !errors.Is(err, revoke.ErrKindNotAllowed) {
 			t.Errorf("registered where it is not allowed: %v", err)
 		}
 	}
@@ -79,7 +79,7 @@ func TestAKindThatIsNotAllowed(t *testing.T) {
 	removePolicy(t, s, mobile)
 	check("issued while it was not allowed", false)
 	wantLive(t, s, token("phone"), false, "allowed again")
-	if _, err := registerKind(t, s, revoke.Mobile, "sally@example.edu", "fresh"); err != nil {
+	if _, err := registerKind(t, s, revoke.Mobile, "fresh"); err != nil {
 		t.Errorf("a fresh login once it is allowed again: %v", err)
 	}
 	wantLive(t, s, token("fresh"), true, "a fresh login")
@@ -95,34 +95,34 @@ func TestAgesOfSessions(t *testing.T) {
 	s, store := serving(t)
 	key := revoke.PolicyKey{Kind: revoke.Mobile}
 	day := 24 * time.Hour
-	if _, err := registerKind(t, s, revoke.Mobile, "sally@example.edu", "old"); err != nil {
+	if _, err := registerKind(t, s, revoke.Mobile, "old"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := registerKind(t, s, revoke.Browser, "sally@example.edu", "browser"); err != nil {
+	if _, err := registerKind(t, s, revoke.Browser, "browser"); err != nil {
 		t.Fatal(err)
 	}
 	store.Moving().Advance(4 * day)
-	if _, err := registerKind(t, s, revoke.Mobile, "sally@example.edu", "young"); err != nil {
+	if _, err := registerKind(t, s, revoke.Mobile, "young"); err != nil {
 		t.Fatal(err)
 	}
 	setPolicy(t, s, key, revoke.Terms{MaxAge: 3 * day, DefaultLifetime: 2 * day})
 	wantLive(t, s, token("old"), false, "older than max_age")
 	wantLive(t, s, token("young"), true, "younger than max_age")
 	now := store.Clock().Now()
-	short, err := registerKind(t, s, revoke.Mobile, "sally@example.edu", "short")
+	short, err := registerKind(t, s, revoke.Mobile, "short")
 	if got := short.ExpiresAt.Sub(short.BornAt); err != nil || got != 2*day {
 		t.Errorf("without an end: lives %s, %v; want two days", got, err)
 	}
 	far := func(r *revoke.Registration) { r.ExpiresAt = now.Add(300 * day) }
-	long, err := registerKind(t, s, revoke.Mobile, "sally@example.edu", "long", far)
+	long, err := registerKind(t, s, revoke.Mobile, "long", far)
 	if got := long.ExpiresAt.Sub(long.BornAt); err != nil || got != 3*day {
 		t.Errorf("with a far end: lives %s, %v; want three days", got, err)
 	}
-	if again, err := registerKind(t, s, revoke.Mobile, "sally@example.edu", "long", far); err != nil || again.ID != long.ID {
+	if again, err := registerKind(t, s, revoke.Mobile, "long", far); err != nil || again.ID != long.ID {
 		t.Errorf("the same registration again: %v", err)
 	}
 	aged := func(r *revoke.Registration) { r.AuthTime = now.Add(-3 * day) }
-	if _, err := registerKind(t, s, revoke.Mobile, "sally@example.edu", "aged", aged); !errors.Is(err, revoke.ErrOver) {
+	if _, err := registerKind(t, s, revoke.Mobile, "aged", aged); !errors.Is(err, revoke.ErrOver) {
 		t.Errorf("proved three days ago: %v, want ErrOver", err)
 	}
 	question := []revoke.Question{{Subject: by("sally@example.edu"), Kind: revoke.Mobile, App: "portal", IssuedAt: now.Add(time.Minute)}}
@@ -148,12 +148,12 @@ func TestIdleSessions(t *testing.T) {
 		store := revoketest.NewMemory()
 		s := restart(t, store)
 		key := revoke.PolicyKey{Kind: revoke.Browser}
-		if _, err := registerKind(t, s, revoke.Browser, "sally@example.edu", "before"); err != nil {
+		if _, err := registerKind(t, s, revoke.Browser, "before"); err != nil {
 			t.Fatal(err)
 		}
 		setPolicy(t, s, key, revoke.Terms{Idle: 15 * time.Minute, MaxAge: time.Hour})
 		for _, name := range []string{"used", "left"} {
-			if _, err := registerKind(t, s, revoke.Browser, "sally@example.edu", name); err != nil {
+			if _, err := registerKind(t, s, revoke.Browser, name); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -65,9 +65,9 @@ func (s *statement) person(u *needs) {
 		orgs := texts(s, u.identifiers, func(i revoke.Identifier) string { return i.Org })
 		spaces := texts(s, u.identifiers, func(i revoke.Identifier) string { return i.Namespace })
 		values := texts(s, u.identifiers, func(i revoke.Identifier) string { return i.Value })
-		s.WriteString("held AS (SELECT k.* FROM unnest(" + orgs + ", " + spaces + ", " + values + `) AS n (org, namespace, value)` +
+		s.WriteString("holders AS (SELECT k.* FROM unnest(" + orgs + ", " + spaces + ", " + values + `) AS n (org, namespace, value)` +
 			each("identifiers", "k.org = n.org AND k.namespace = n.namespace AND k.value = n.value") + "), ")
-		from = append(from, "SELECT org, user_id FROM held")
+		from = append(from, "SELECT org, user_id FROM holders")
 	}
 	if len(u.users) > 0 {
 		orgs := texts(s, u.users, func(k orgID) string { return k.org })
@@ -266,7 +266,7 @@ func (s *statement) parts(u *needs) {
 		`(SELECT k.*, n.born, n.registered FROM `+ofPerson("users", "k.id = p.id")+` CROSS JOIN LATERAL
 			(SELECT coalesce(max(born_at), 0) AS born, coalesce(max(registered_at), 0) AS registered FROM sessions WHERE org = p.org AND user_id = p.id) n) AS k`)
 	if len(u.identifiers) > 0 {
-		s.part(partHolding, identifiersTable, "held k")
+		s.part(partHolding, identifiersTable, "holders k")
 	}
 	s.part(partHolding, identifiersTable, ofPerson("identifiers", "k.user_id = p.id"))
 	s.part(partJoin, joinsTable, ofPerson("joins", "k.a = p.id"))

@@ -38,10 +38,11 @@ func (r *reading) look(ctx context.Context, t *table, question string, each func
 	for at := 0; at < len(keys); {
 		n := atOnce(len(keys) - at)
 		text := r.w.text(question, n, func() string {
-			one := strings.ReplaceAll(parts[0], "LIST", t.list)
+			bare := []string{parts[0]}
 			for _, part := range parts[1:] { // without numbers, as in [table.inserts]
-				one += "?" + strings.ReplaceAll(part[1:], "LIST", t.list)
+				bare = append(bare, part[1:])
 			}
+			one := strings.ReplaceAll(strings.Join(bare, "?"), "LIST", t.list)
 			return strings.Repeat(one+" UNION ALL ", n-1) + one
 		})
 		args := make([]any, 0, n*len(parts))

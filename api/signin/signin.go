@@ -184,7 +184,7 @@ func (h *Handler) token(r *http.Request) string {
 
 func (h *Handler) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
 	c := &http.Cookie{Name: h.cookie(name), Value: value, Path: "/", HttpOnly: true, Secure: h.secure, SameSite: http.SameSiteLaxMode, MaxAge: int(life.Seconds())} //nolint:gosec // not Secure only where public_url is plain http
-	if name == App && h.cfg.Embed != "" && h.secure { // in a frame of another site no browser sends a lax one
+	if name == App && h.cfg.Embed != "" && h.secure {                                                                                                               // in a frame of another site no browser sends a lax one
 		c.SameSite, c.Partitioned = http.SameSiteNoneMode, true
 	}
 	if value == "" {

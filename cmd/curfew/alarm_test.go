@@ -163,12 +163,12 @@ func TestMailSettings(t *testing.T) {
 	const good = "mail: {smtp: mail.example.edu:587, from: curfew@example.edu, user: curfew, password: pw}\n"
 	for text, want := range map[string]string{
 		good + "alarms: [{type: mail, to: [soc@example.edu]}]\nnotify: {signed_out: true, new_device: true}": "",
-		"alarms: [{type: mail, to: [soc@example.edu]}]":                                                       "mail.smtp",
-		good + "alarms: [{type: mail}]":                                                                       "alarms[0].to",
-		"notify: {signed_out: true}":                                                                          "mail.smtp",
-		"notify: {new_device: true}":                                                                          "mail.smtp",
-		"mail: {smtp: mail.example.edu:587, from: nobody}":                                                    "mail.from",
-		"mail: {smtp: mail.example.edu:587, from: c@example.edu, password: pw}":                               "mail.user",
+		"alarms: [{type: mail, to: [soc@example.edu]}]":                                                      "mail.smtp",
+		good + "alarms: [{type: mail}]":                                                                      "alarms[0].to",
+		"notify: {signed_out: true}":                                                                         "mail.smtp",
+		"notify: {new_device: true}":                                                                         "mail.smtp",
+		"mail: {smtp: mail.example.edu:587, from: nobody}":                                                   "mail.from",
+		"mail: {smtp: mail.example.edu:587, from: c@example.edu, password: pw}":                              "mail.user",
 	} {
 		_, err := loadText(t, text)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "curfew.yaml:")) {

@@ -40,7 +40,7 @@ func (p *parts) reload(ctx context.Context) {
 // take lets next hold as far as SIGHUP may change it, all of it or nothing, and returns the targets that are gone.
 func (p *parts) take(ctx context.Context, next *Loaded) (gone []string, err error) {
 	next = p.settings.with(next)
-	doors, attendant, err := p.doors(next)
+	doors, attendant, err := p.doors(next) //nolint:contextcheck // each request has a context of its own
 	if err != nil {
 		return nil, err
 	}

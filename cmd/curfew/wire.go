@@ -36,7 +36,7 @@ type server struct {
 	deliveries atomic.Pointer[deliveries]
 	calls      webhooks.Deps // shared by all that call senders, whatever the settings
 	attendant  atomic.Pointer[attendant]
-	teller     *revoke.Teller // the first one; nil where nobody is told of alarms
+	teller     *revoke.Teller   // the first one; nil where nobody is told of alarms
 	notifier   *revoke.Notifier // nil where people are told nothing
 	publicURL  string
 	settings   *Loaded                 // those that hold

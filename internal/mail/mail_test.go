@@ -202,10 +202,12 @@ func TestMailSettings(t *testing.T) {
 	}
 	// A server that is not this machine and offers no encryption gets nothing.
 	p := newPostOffice(t)
-	m, err := mail.New(mail.Config{Host: "mail.example.edu", Port: 587, From: "curfew@example.edu", Clock: revoketest.NewClock(0),
+	m, err := mail.New(mail.Config{
+		Host: "mail.example.edu", Port: 587, From: "curfew@example.edu", Clock: revoketest.NewClock(0),
 		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, p.Addr().String())
-		}})
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
