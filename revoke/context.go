@@ -3,14 +3,13 @@ package revoke
 import "context"
 
 // What a context carries, and nothing else: the request's id, the actor, and from api to the handlers that it mounts the
-// authenticated source or who signed in.
+// authenticated source.
 type contextKey int
 
 const (
 	requestIDKey contextKey = iota
 	actorKey
 	sourceKey
-	signInKey
 )
 
 // WithRequestID returns ctx carrying the request's id.
