@@ -21,7 +21,8 @@ type core struct {
 	handler http.Handler
 }
 
-func newCore(t *testing.T) *core {
+// deciding is the real core on a store in memory, with nothing before it.
+func deciding(t *testing.T) *core {
 	t.Helper()
 	store := revoketest.NewMemory()
 	service, err := revoke.New(revoke.Config{Store: store, Log: slog.New(slog.DiscardHandler)})
@@ -31,6 +32,12 @@ func newCore(t *testing.T) *core {
 	if err := service.Load(t.Context()); err != nil {
 		t.Fatalf("Load: %v", err)
 	}
+	return &core{T: t, service: service, store: store}
+}
+
+func newCore(t *testing.T) *core {
+	t.Helper()
+	c := deciding(t)
 	okta, _ := webhooks.Lookup("okta")
 	own := okta.NewSettings()
 	setSecrets(own, []revoke.Secret{revoke.NewSecret(revoketest.SampleKey)})
@@ -38,12 +45,13 @@ func newCore(t *testing.T) *core {
 		Sources: map[string]webhooks.Source{"okta": {
 			Source: revoke.Source{Org: "main", Type: "okta", Authority: "okta", IDs: "okta", Learns: okta.Learns}, Settings: own,
 		}},
-		Inbox: service, Clock: store.Clock(), Log: slog.New(slog.DiscardHandler),
+		Inbox: c.service, Clock: c.store.Clock(), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatalf("webhooks.New: %v", err)
 	}
-	return &core{t, service, store, handler}
+	c.handler = handler
+	return c
 }
 
 // signIn registers a session that was born an hour before the clock's present.

@@ -274,31 +274,20 @@ type office struct {
 	attended *webhooks.Attendant
 	end      func()
 	observer *revoketest.Refusals
+	calls    *underWay // to the core, by whom attends
 }
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
 	dir, server := newDirectory(t)
-	store := revoketest.NewMemory()
-	service, err := revoke.New(revoke.Config{Store: store, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := service.Load(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	o := &office{core: &core{T: t, service: service, store: store}, dir: dir, set: directorySettings{server.URL, revoke.NewSecret("the-client-secret")}, observer: &revoketest.Refusals{}}
+	o := &office{core: deciding(t), dir: dir, set: directorySettings{server.URL, revoke.NewSecret("the-client-secret")}, observer: &revoketest.Refusals{}}
 	o.open()
-	t.Cleanup(func() { o.end() })
 	return o
 }
 
 // open starts the handler and the attendant anew, as a restart or a change of the settings does.
 func (o *office) open() {
 	o.Helper()
-	if o.end != nil {
-		o.end()
-	}
 	calls := outbound.NewMaker(outbound.Config{})
 	handler, err := webhooks.New(webhooks.Config{
 		Sources: map[string]webhooks.Source{"dir": {
@@ -312,7 +301,7 @@ func (o *office) open() {
 		o.Fatalf("webhooks.New: %v", err)
 	}
 	o.handler = handler
-	o.attended, o.end = attending(o, handler, o.service, o.store)
+	o.attend(handler)
 }
 
 // changed posts that these changed, id and about in turn.
@@ -341,6 +330,7 @@ func (o *office) until(what string, step time.Duration, is func() bool) {
 	o.Helper()
 	for range 6000 {
 		if is() {
+			o.calls.over()
 			return
 		}
 		if step > 0 {
@@ -375,12 +365,16 @@ func (o *office) settled(ids ...string) func() bool {
 	}
 }
 
-// attending starts who attends to the sources of a handler, and returns what ends him.
-func attending(tb testing.TB, handler *webhooks.Handler, core *revoke.Service, rows *revoketest.Memory) (attended *webhooks.Attendant, end func()) {
-	tb.Helper()
-	attended, err := webhooks.NewAttendant(webhooks.AttendantConfig{Handler: handler, Core: core, Rows: rows, Clock: rows.Clock(), Log: slog.New(slog.DiscardHandler)})
+// attend starts who attends to the sources of a handler, in place of whom the office had.
+func (o *office) attend(handler *webhooks.Handler) {
+	o.Helper()
+	if o.end != nil {
+		o.end()
+	}
+	o.calls = &underWay{Service: o.service}
+	attended, err := webhooks.NewAttendant(webhooks.AttendantConfig{Handler: handler, Core: o.calls, Rows: o.store, Clock: o.store.Clock(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		tb.Fatalf("NewAttendant: %v", err)
+		o.Fatalf("NewAttendant: %v", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -388,8 +382,35 @@ func attending(tb testing.TB, handler *webhooks.Handler, core *revoke.Service, r
 		defer close(done)
 		_ = attended.Run(ctx)
 	}()
-	return attended, func() {
+	o.attended, o.end = attended, func() {
 		stop()
 		<-done
 	}
+	o.Cleanup(o.end)
+}
+
+// underWay is the core of an attendant that tells when its calls are over: what is stored answers a moment before the core has
+// heard of it itself, and is not owed to anybody until then.
+type underWay struct {
+	*revoke.Service
+	calls sync.RWMutex
+}
+
+func (u *underWay) over() {
+	u.calls.Lock()
+	defer u.calls.Unlock()
+}
+
+// Receive is the core's.
+func (u *underWay) Receive(ctx context.Context, actor revoke.Actor, src revoke.Source, events ...revoke.Event) ([]revoke.Outcome, error) {
+	u.calls.RLock()
+	defer u.calls.RUnlock()
+	return u.Service.Receive(ctx, actor, src, events...)
+}
+
+// Answered is the core's.
+func (u *underWay) Answered(ctx context.Context, src revoke.Source, owed revoke.OwedRead, at revoke.Instant, answer revoke.ReadAnswer) (revoke.Outcome, error) {
+	u.calls.RLock()
+	defer u.calls.RUnlock()
+	return u.Service.Answered(ctx, src, owed, at, answer)
 }

@@ -77,17 +77,8 @@ func newHR(t *testing.T, typ, zone string) *hr {
 	if h.zone, err = time.LoadLocation(zone); err != nil {
 		t.Fatal(err)
 	}
-	store := revoketest.NewMemory()
-	service, err := revoke.New(revoke.Config{Store: store, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := service.Load(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	h.office = &office{core: &core{T: t, service: service, store: store}}
+	h.office = &office{core: deciding(t)}
 	h.open()
-	t.Cleanup(func() { h.end() })
 	return h
 }
 
@@ -112,9 +103,6 @@ func hrSettings(typ, url string) any {
 // open starts the handler and the attendant anew, as a restart does.
 func (h *hr) open() {
 	h.Helper()
-	if h.end != nil {
-		h.end()
-	}
 	clients := outbound.NewMaker(outbound.Config{})
 	handler, err := webhooks.New(webhooks.Config{
 		Sources: map[string]webhooks.Source{"hr": {
@@ -126,7 +114,7 @@ func (h *hr) open() {
 		h.Fatalf("webhooks.New: %v", err)
 	}
 	h.handler = handler
-	h.attended, h.end = attending(h, handler, h.service, h.store)
+	h.attend(handler)
 }
 
 // tell sends an event about employee 1042, a second after the one before.

@@ -201,27 +201,15 @@ type tenant struct {
 func newTenant(t *testing.T, typ string, keys map[string]any) *tenant {
 	t.Helper()
 	g, address := newImitation(t)
-	store := revoketest.NewMemory()
-	service, err := revoke.New(revoke.Config{Store: store, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := service.Load(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	d := &tenant{&office{core: &core{T: t, service: service, store: store}, observer: &revoketest.Refusals{}}, g, typ, graphKeys(address, "the-client-secret")}
+	d := &tenant{&office{core: deciding(t), observer: &revoketest.Refusals{}}, g, typ, graphKeys(address, "the-client-secret")}
 	maps.Copy(d.keys, keys)
 	d.open()
-	t.Cleanup(func() { d.end() })
 	return d
 }
 
 // open starts the handler and the attendant anew, as a restart does.
 func (d *tenant) open() {
 	d.Helper()
-	if d.end != nil {
-		d.end()
-	}
 	typ, _ := webhooks.Lookup(d.typ)
 	own := typ.NewSettings()
 	ownKeys(own, d.keys)
@@ -236,7 +224,7 @@ func (d *tenant) open() {
 		d.Fatalf("webhooks.New: %v", err)
 	}
 	d.graph.set(func(*imitation) { d.handler = handler }) // a call that was given up may still be under way there, and asks the hook
-	d.attended, d.end = attending(d, handler, d.service, d.store)
+	d.attend(handler)
 }
 
 // send posts a message and wants it to be answered so.

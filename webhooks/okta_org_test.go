@@ -1,7 +1,6 @@
 package webhooks_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -30,16 +29,12 @@ func newOktaOrg(t *testing.T) *oktaOrg {
 	log, server := newSystemLog(t, o.store.Clock())
 	o.log, o.url = log, server.URL
 	o.start()
-	t.Cleanup(func() { o.end() })
 	return o
 }
 
 // start starts the handler and the attendant anew.
 func (o *oktaOrg) start() {
 	o.Helper()
-	if o.end != nil {
-		o.end()
-	}
 	hook, _ := webhooks.Lookup("okta")
 	secrets := hook.NewSettings()
 	setSecrets(secrets, []revoke.Secret{revoke.NewSecret(revoketest.SampleKey)})
@@ -60,19 +55,7 @@ func (o *oktaOrg) start() {
 		o.Fatalf("webhooks.New: %v", err)
 	}
 	o.handler = handler
-	if o.attended, err = webhooks.NewAttendant(webhooks.AttendantConfig{Handler: handler, Core: o.service, Rows: o.store, Clock: o.store.Clock(), Log: quiet}); err != nil {
-		o.Fatalf("NewAttendant: %v", err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = o.attended.Run(ctx)
-	}()
-	o.end = func() {
-		stop()
-		<-done
-	}
+	o.attend(handler)
 }
 
 // known waits until the events are kept, and returns how many revocations each has.
