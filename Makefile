@@ -37,5 +37,5 @@ nightly: test ## test, then what takes longer or needs a network
 	$(MAKE) fuzz FUZZTIME=2m
 	$(MAKE) vuln
 
-setup: ## installs what the tests need beside Go: a C compiler, PostgreSQL, nginx, Caddy, curl, Node
+setup: ## installs what the tests need beside Go: a C compiler, PostgreSQL, nginx, Caddy, curl, Node, Chromium
 	@.ci/setup

@@ -40,12 +40,24 @@ type Service interface {
 	Ask(ctx context.Context, ref revoke.SessionRef) (revoke.Answer, error)
 	Judge(ctx context.Context, session *revoke.Session) (revoke.Verdict, error)
 	Members(user revoke.ID) ([]revoke.ID, error)
+	SetPolicy(ctx context.Context, actor revoke.Actor, src revoke.Source, order revoke.PolicyOrder) (revoke.Policy, error)
+	PreviewPolicy(ctx context.Context, src revoke.Source, order revoke.PolicyOrder) (int, error)
+	Refusal(ctx context.Context, org string, user revoke.ID, kind revoke.Kind) (string, error)
 	Clear(ctx context.Context, actor revoke.Actor, key revoke.AlarmKey) error
+	Held(ctx context.Context, q revoke.HeldQuery) ([]revoke.Held, error)
+	Approve(ctx context.Context, who revoke.SignIn, ids []revoke.ID, reason string) (int, error)
+	Reject(ctx context.Context, who revoke.SignIn, ids []revoke.ID, reason string) (int, error)
 	Event(ctx context.Context, org string, id revoke.ID) (revoke.Event, error)
 	Replay(ctx context.Context, actor revoke.Actor, src revoke.Source, prior revoke.Event, again revoke.Event, dry bool) (revoke.Outcome, error)
 	Hear(org, source string)
 	Pulses(ctx context.Context, org string, sources []string) ([]revoke.Pulse, error)
 	Retire(ctx context.Context, actor revoke.Actor, org, authority, to, reason string) (int, error)
+	AddSchedule(ctx context.Context, sch revoke.Schedule, audit revoke.AuditEntry) (revoke.Schedule, revoke.Outcome, error)
+	Schedule(ctx context.Context, org, name string) (revoke.Schedule, error)
+	SkipSchedule(ctx context.Context, org, name string, audit revoke.AuditEntry) (revoke.Schedule, error)
+	SchedulesPaused(ctx context.Context) (bool, error)
+	ComingRuns(ctx context.Context, sch revoke.Schedule) ([]revoke.ComingRun, error)
+	PlannedRuns(ctx context.Context, sch revoke.Schedule) ([]revoke.ComingRun, error)
 	Ready() error
 }
 
@@ -55,6 +67,9 @@ type Store interface {
 	revoke.Reader
 	revoke.Ledger
 	revoke.Notes
+	revoke.Overview
+	revoke.Schedules
+	revoke.Policies
 	Unread(ctx context.Context, org string, sources []string) ([]revoke.Unread, error)
 	Errands(ctx context.Context, org string, sources []string) ([]revoke.Errand, error)
 	Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant, audit revoke.AuditEntry) (int, error)
@@ -82,11 +97,13 @@ type Config struct {
 	Systems        []System                             // in which we revoke
 	States         func() map[string]revoke.TargetState // how calls there went last; nil: nobody knows
 	Metrics        http.Handler                         // at /metrics; nil: not there
+	Console        http.Handler                         // at /console and /me; nil: not there
+	SignIn         http.Handler                         // at /login; nil: not there
 	MetricsOpen    bool                                 // /metrics asks nobody for a token
 	Cookie         string                               // in which forward-auth finds the session token; "session" when empty
 	TrustedProxies []netip.Prefix                       // whose X-Forwarded-For is believed
 	Logout         Logout                               // "session" when empty
-	Approvals      int                                  // 2: an order for many waits for a second person, and none can sign in yet
+	Approvals      int                                  // 2: an order for many says how many it expects; the core holds it for a second person
 	TLS            *tls.Config                          // nil: plain HTTP, a proxy or loopback carries TLS
 	ReadTimeout    time.Duration                        // for a whole request; 10 s when zero
 	Retried        func()                               // told when deliveries were made due again; may be nil
@@ -242,6 +259,20 @@ func (a *App) routes() {
 	a.post("/v1/targets/:name/pause", scopeAdmin, a.pauseTarget("pause"))
 	a.post("/v1/targets/:name/resume", scopeAdmin, a.pauseTarget("resume"))
 	a.on(fiber.MethodPost, "/v1/targets/:name/check", scopeAdmin, a.checkTarget)
+	a.on(fiber.MethodGet, "/v1/held", scopeAdmin, a.listHeld)
+	a.post("/v1/held/approve", scopeAdmin, a.decideHeld(revoke.HeldApproved))
+	a.post("/v1/held/reject", scopeAdmin, a.decideHeld(revoke.HeldRejected))
+	a.post("/v1/held/:id/approve", scopeAdmin, a.decideHeld(revoke.HeldApproved))
+	a.post("/v1/held/:id/reject", scopeAdmin, a.decideHeld(revoke.HeldRejected))
+	a.on(fiber.MethodGet, "/v1/schedules", scopeAdmin, a.listSchedules)
+	a.post("/v1/schedules", scopeAdmin, a.addSchedule)
+	a.on(fiber.MethodGet, "/v1/schedules/:name", scopeAdmin, a.oneSchedule)
+	a.on(fiber.MethodDelete, "/v1/schedules/:name", scopeAdmin, a.dropSchedule)
+	a.post("/v1/schedules/:name/skip", scopeAdmin, a.skipSchedule)
+	a.on(fiber.MethodGet, "/v1/policies", scopeAdmin, a.listPolicies)
+	a.on(fiber.MethodGet, "/v1/policies/:kind", scopeAdmin, a.onePolicy)
+	a.on(fiber.MethodPut, "/v1/policies/:kind", scopeAdmin, a.setPolicy)
+	a.on(fiber.MethodDelete, "/v1/policies/:kind", scopeAdmin, a.removePolicy)
 	a.on(fiber.MethodGet, "/v1/alarms", scopeAdmin, a.listAlarms)
 	a.post("/v1/alarms/:id/clear", scopeAdmin, a.clearAlarm)
 	a.on(fiber.MethodGet, "/v1/why", scopeAdmin, a.why)
@@ -271,6 +302,8 @@ func (a *App) routes() {
 			return metrics(c)
 		})
 	}
+	a.page(a.cfg.Console, "/console", "/me")
+	a.page(a.cfg.SignIn, "/login")
 	if a.cfg.Hooks != nil {
 		hooks := a.mount(a.cfg.Hooks, false)
 		a.fiber.Get("/hooks/*", hooks)
@@ -291,8 +324,14 @@ func (a *App) on(method, path string, needs scopes, handle func(*fiber.Ctx, *tok
 		switch {
 		case t == nil:
 			return errUnauthenticated
+		case t.signIn != nil:
+			if err := t.allowsRole(method, path); err != nil {
+				return err
+			}
 		case t.scopes&needs == 0:
 			return errScope
+		}
+		switch {
 		case method == fiber.MethodPost && strings.HasPrefix(path, "/v1/") && len(c.Request().URI().QueryString()) > 0:
 			// What is ordered stands in the body: an order with ?dry_run=true behind it must not be carried out.
 			if _, err := readQuery(c); err != nil {

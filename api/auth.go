@@ -72,6 +72,7 @@ type token struct {
 	source revoke.Source // as configured, for handlers that are mounted
 	voice  revoke.Source // as it speaks on the JSON doors: an operator's blocks are the admin's
 	actor  revoke.Actor
+	signIn *revoke.SignIn // who signed in; nil for a bearer token
 }
 
 // admin reports whether the token has the scope admin itself.

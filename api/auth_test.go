@@ -79,7 +79,8 @@ func TestCredentialAndScopeComeFirst(t *testing.T) {
 			}
 			for _, name := range names {
 				got := ask(name, "Authorization", "Bearer "+secretOf(name))
-				switch in := slices.Contains(allowed, name); {
+				in := slices.Contains(allowed, name) && (method != "POST" || !strings.HasPrefix(path, "/v1/held/")) // which takes who signed in
+				switch {
 				case in && (got.status == 401 || got.status == 403):
 					t.Errorf("%s, %s %s: got %d, want to be let in", name, method, path, got.status)
 				case !in && got.status != 403:
@@ -95,7 +96,7 @@ func TestCredentialAndScopeComeFirst(t *testing.T) {
 func TestAnswersAfterLettingIn(t *testing.T) {
 	t.Parallel()
 	b := start(t)
-	for path, word := range map[string]string{"/v1/nothing": "not-found", "/v1/policies/mobile": "not-found", "/v1//sessions": "not-found", "/v1/sessions/../users": "not-found"} {
+	for path, word := range map[string]string{"/v1/nothing": "not-found", "/v1/schedules/x": "not-found", "/v1//sessions": "not-found", "/v1/sessions/../users": "not-found"} {
 		r, err := http.NewRequestWithContext(t.Context(), "GET", b.url+"/", nil)
 		if err != nil {
 			t.Fatal(err)

@@ -53,9 +53,11 @@ func (a *App) actOnUser(c *fiber.Ctx, t *token, sig revoke.Signal) error {
 	}
 	sig.Subject, sig.Command = revoke.Subject{{Namespace: revoke.NamespaceCurfew, Value: id.String()}}, true
 	ev := revoke.Event{Type: string(sig.Kind), SenderID: eventID(c), Body: bytes.Clone(c.BodyRaw()), Signals: []revoke.Signal{sig}}
-	if _, err := a.cfg.Service.Receive(ctx, t.actor, t.voice, ev); err != nil {
+	out, err := a.cfg.Service.Receive(ctx, t.actor, t.voice, ev)
+	if err != nil {
 		return err
 	}
+	heldHeader(c, &out[0])
 	return a.answerPerson(ctx, c, t, id)
 }
 

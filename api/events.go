@@ -113,7 +113,11 @@ func (a *App) oneEvent(c *fiber.Ctx, t *token) error {
 	case len(rows) == 0:
 		return errNotFound
 	}
-	return answer(c, fiber.StatusOK, eventDetail{viewEvent(&rows[0]), rows[0].Body})
+	shown := eventDetail{viewEvent(&rows[0]), rows[0].Body}
+	if t.signIn != nil && !t.signIn.Has(revoke.RoleOperator) { // viewers, auditors and approvers see everything but what was sent
+		shown.Body = nil
+	}
+	return answer(c, fiber.StatusOK, shown)
 }
 
 // undecided takes the ids from decisions that nobody has made.

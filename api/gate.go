@@ -25,6 +25,7 @@ const (
 	doorHooks
 	doorVerify
 	doorMetrics
+	doorPages
 )
 
 func (d door) guarded() bool {
@@ -50,6 +51,8 @@ func doorOf(path []byte) door {
 		return doorHooks
 	case is("/metrics"):
 		return doorMetrics
+	case is("/console"), is("/me"), is("/login"):
+		return doorPages
 	default:
 		return doorOpen
 	}
@@ -113,6 +116,8 @@ func (a *App) headerReceived(h *fasthttp.RequestHeader) (limit fasthttp.RequestC
 		if t, _ := a.authenticate(h, d); t == nil {
 			limit.MaxRequestBodySize = strangersBody
 		}
+	case d == doorPages:
+		limit.MaxRequestBodySize = maxBody // a pasted list; the page refuses strangers
 	default:
 		limit.MaxRequestBodySize = strangersBody
 	}
@@ -235,6 +240,12 @@ func panicked(why any) string {
 
 // judge lets a request in by its credential and by the scopes of its path, whether or not there is such a path.
 func (a *App) judge(ctx *fasthttp.RequestCtx, d door) error {
+	if t := callerOf(ctx); t != nil { // somebody who signed in, by [App.Ask]: their role is judged with the route
+		if d != doorV1 || len(t.signIn.Roles) == 0 {
+			return errNoRole
+		}
+		return nil
+	}
 	t, offered := a.authenticate(&ctx.Request.Header, d)
 	if t == nil {
 		a.cfg.Observer.Refused("api", "unauthenticated")

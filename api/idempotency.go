@@ -124,7 +124,7 @@ func keyOf(c *fiber.Ctx) (string, error) {
 // is a nonce of its own, which passes to whoever has to carry it out again.
 func (a *App) takeKey(ctx context.Context, c *fiber.Ctx, t *token, name string) (revoke.Key, *stored, error) {
 	now := a.cfg.Clock.Now()
-	key := revoke.Key{Org: t.voice.Org, Source: t.name, Name: name, Request: requestHash(c), Answer: revoke.NewID(now).String(), At: now}
+	key := revoke.Key{Org: t.voice.Org, Source: t.holder(), Name: name, Request: requestHash(c), Answer: revoke.NewID(now).String(), At: now}
 	have, taken, err := a.cfg.Store.TakeKey(ctx, key, now.Add(-keyLife))
 	for err == nil && !taken {
 		same := have.Request == key.Request

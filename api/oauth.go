@@ -145,6 +145,7 @@ func (a *App) revokeToken(c *fiber.Ctx, t *token) error {
 	if err == nil && t.sees(&s) {
 		ev := endOf(&s, "logged out")
 		ev.SenderID = eventID(c)
+		ev.Signals[0].Own = true
 		if a.cfg.Logout == LogoutEverywhere {
 			ev.Signals[0].Session = revoke.SessionRef{}
 			ev.Signals[0].Subject = revoke.Subject{{Namespace: revoke.NamespaceCurfew, Value: s.User.String()}}

@@ -47,8 +47,8 @@ func (a *App) viewOrder(in *order, o *revoke.Outcome) orderView {
 }
 
 func (a *App) answerOrder(c *fiber.Ctx, t *token, in *order, o *revoke.Outcome) error {
-	if o.State == revoke.EventHeld {
-		c.Set("Curfew-Held", o.Event.String())
+	if !o.Held.IsZero() {
+		c.Set("Curfew-Held", o.Held.String())
 		return answer(c, fiber.StatusAccepted, map[string]any{"held": o.Event, "scope": in.Scope, "reason": in.Reason})
 	}
 	view := a.viewOrder(in, o)

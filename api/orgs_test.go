@@ -47,6 +47,7 @@ func neighbours(t *testing.T) *estate {
 	if err := b.service.Raise(t.Context(), revoke.AlarmKey{Org: "main", Kind: revoke.AlarmParked, About: "canvas"}, "look"); err != nil {
 		t.Fatal(err)
 	}
+	b.want("schedule", b.as("ops", "POST", "/v1/schedules", `{"name": "summer", "scope": "everyone", "when": {"yearly": "08-15"}, "reason": "x"}`), 201)
 	e.alarm = b.want("alarms", b.as("ops", "GET", "/v1/alarms?kind=parked", ""), 200).text("items.id")
 	return e
 }
@@ -65,7 +66,7 @@ func (e *estate) inventory() string {
 	var all strings.Builder
 	for _, path := range []string{
 		"/v1/sessions", "/v1/users", "/v1/users/" + e.user, "/v1/users/" + e.user + "/timeline", "/v1/deliveries", "/v1/events", "/v1/alarms?all=true", "/v1/sources",
-		"/v1/targets", "/v1/revocations/" + e.revocation, "/v1/why?token=phone-token",
+		"/v1/targets", "/v1/schedules/summer", "/v1/revocations/" + e.revocation, "/v1/why?token=phone-token",
 	} {
 		all.WriteString(e.want(path, e.as("ops", "GET", path, ""), 200).body + "\n")
 	}
@@ -116,6 +117,20 @@ func TestNoDoorLeadsToAnotherOrg(t *testing.T) {
 		"POST /v1/targets/:name/pause":    {admin("/v1/targets/canvas/pause", why, 404)},
 		"POST /v1/targets/:name/resume":   {admin("/v1/targets/canvas/resume", why, 404)},
 		"POST /v1/targets/:name/check":    {admin("/v1/targets/canvas/check", "", 404)},
+		"GET /v1/held":                    {admin("/v1/held", "", 200), admin("/v1/held?all=true&source=hr", "", 200)},
+		"POST /v1/held/approve":           {admin("/v1/held/approve", `{"source": "hr"}`, 403)},
+		"POST /v1/held/reject":            {admin("/v1/held/reject", `{"source": "hr"}`, 403)},
+		"POST /v1/held/:id/approve":       {admin("/v1/held/{event}/approve", why, 403)},
+		"POST /v1/held/:id/reject":        {admin("/v1/held/{event}/reject", why, 403)},
+		"GET /v1/policies":                {admin("/v1/policies", "", 200)},
+		"GET /v1/policies/:kind":          {admin("/v1/policies/desktop", "", 404)},
+		"PUT /v1/policies/:kind":          {admin("/v1/policies/device", `{"max_age": "1d"}`, 200)},
+		"DELETE /v1/policies/:kind":       {admin("/v1/policies/desktop", "", 404)},
+		"GET /v1/schedules":               {admin("/v1/schedules", "", 200)},
+		"GET /v1/schedules/:name":         {admin("/v1/schedules/summer", "", 404)},
+		"POST /v1/schedules":              {admin("/v1/schedules", `{"name": "autumn", "scope": "kind", "kind": "api", "when": {"every_days": 3, "from": "2027-01-01"}, "reason": "x"}`, 201)},
+		"POST /v1/schedules/:name/skip":   {admin("/v1/schedules/winter/skip", why, 404)},
+		"DELETE /v1/schedules/:name":      {admin("/v1/schedules/winter", "", 404)},
 		"GET /v1/alarms":                  {admin("/v1/alarms", "", 200), admin("/v1/alarms?all=true&kind=parked", "", 200)},
 		"POST /v1/alarms/:id/clear":       {admin("/v1/alarms/{alarm}/clear", "", 404)},
 		"GET /v1/why":                     {admin("/v1/why?session={session}", "", 404), admin("/v1/why?session=laptop&app=portal", "", 404), admin("/v1/why?token=laptop-token", "", 404), admin("/v1/why?subject=sally@example.edu", "", 200), admin("/v1/why?subject="+url.QueryEscape(`{"format": "opaque", "id": "`)+"{user}"+url.QueryEscape(`"}`), "", 200)},

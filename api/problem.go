@@ -88,6 +88,8 @@ func problemOf(err error) *problem {
 		return errNotFound
 	case errors.Is(err, revoke.ErrBlocked):
 		return &problem{status: 403, word: "blocked", title: "User is blocked", detail: "Do not let this user in: a block stands. Whoever set it, or an admin, can lift it."}
+	case errors.Is(err, revoke.ErrKindNotAllowed):
+		return &problem{status: 403, word: "kind-not-allowed", title: "Kind of session not allowed", detail: "Do not let this user in with a session of this kind: a policy refuses it."}
 	case errors.Is(err, revoke.ErrOver):
 		return &problem{status: 403, word: "over", title: "Session is over", detail: "Let the user sign in again: this session began before sessions like it were ended."}
 	case errors.Is(err, revoke.ErrConflict):
@@ -146,7 +148,7 @@ func (a *App) failAt(ctx *fasthttp.RequestCtx, d door, err error) {
 		render(ctx, "application/scim+json", scimError(p))
 	case doorOAuth:
 		render(ctx, "application/json", oauthError(p))
-	case doorOpen, doorV1, doorHooks, doorVerify, doorMetrics:
+	case doorOpen, doorV1, doorHooks, doorVerify, doorMetrics, doorPages:
 		render(ctx, "application/problem+json", p.view())
 	}
 }

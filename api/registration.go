@@ -199,6 +199,13 @@ func (a *App) prejudge(ctx context.Context, t *token, who revoke.Subject, app st
 			return fmt.Errorf("judge a registration: %w", err)
 		case verdict.Cause == revoke.CauseBlock:
 			return refused(revoke.ErrBlocked, verdict.Sentence())
+		}
+		why, err := a.cfg.Service.Refusal(ctx, t.voice.Org, users[0], revoke.Kind(in.Kind))
+		switch {
+		case err != nil:
+			return fmt.Errorf("judge a registration: %w", err)
+		case why != "":
+			return refused(revoke.ErrKindNotAllowed, why)
 		case verdict.Cause == revoke.CauseCutoff:
 			return refused(revoke.ErrOver, verdict.Sentence()+"; sign in again")
 		}
@@ -245,7 +252,7 @@ func (a *App) register(ctx context.Context, c *fiber.Ctx, t *token, r revoke.Reg
 
 // notRegistered is the answer to a registration that the core did not take, in the core's words where it refused it.
 func notRegistered(err error) error {
-	for _, why := range []error{revoke.ErrBlocked, revoke.ErrOver, revoke.ErrConflict} {
+	for _, why := range []error{revoke.ErrBlocked, revoke.ErrKindNotAllowed, revoke.ErrOver, revoke.ErrConflict} {
 		if errors.Is(err, why) {
 			return refused(why, reason(err, why))
 		}

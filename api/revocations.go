@@ -49,8 +49,8 @@ func (a *App) revocation(c *fiber.Ctx, t *token) error {
 	if len(wrong) > 0 {
 		return meaningless(wrong...)
 	}
-	if a.cfg.Approvals > 1 && in.wide() && !in.DryRun {
-		return errSecondPerson
+	if a.cfg.Approvals > 1 && in.wide() && !in.DryRun && in.Confirm == nil {
+		return meaningless(fieldError{"confirm", "is missing: an order for many takes two people here, so write the number that a dry_run answered as covers"})
 	}
 	signals, err := a.orderSignals(t, &in, sig, app)
 	if err != nil {
@@ -79,11 +79,6 @@ func (a *App) revocation(c *fiber.Ctx, t *token) error {
 		out[0].Covers = seen.Covers
 	}
 	return a.answerOrder(c, t, &in, &out[0])
-}
-
-var errSecondPerson = &problem{
-	status: fiber.StatusForbidden, word: "held", title: "Needs a second person",
-	detail: "With approvals: 2 a second person has to approve this order, and nobody can sign in to this version yet. Nothing was done: end the sessions person by person, or set approvals: 1.",
 }
 
 var errOnlyAdmin = &problem{

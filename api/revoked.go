@@ -15,6 +15,8 @@ import (
 type revocationView struct {
 	ID          revoke.ID             `json:"id"`
 	Event       revoke.ID             `json:"event"`
+	Sentence    string                `json:"sentence"`
+	Said        *saidView             `json:"said,omitempty"` // the event, where it is kept
 	Kind        revoke.RevocationKind `json:"kind"`
 	Signal      revoke.SignalKind     `json:"signal"`
 	Scope       revoke.ScopeKind      `json:"scope"`
@@ -97,6 +99,18 @@ func (a *App) viewRevocation(ctx context.Context, org string, id revoke.ID) (*re
 		}
 		view.Deliveries = append(view.Deliveries, detail)
 	}
+	events, err := a.cfg.Store.EventsWith(ctx, org, []revoke.ID{r.Event})
+	if err != nil {
+		return nil, fmt.Errorf("read what revocation %s followed from: %w", id, err)
+	}
+	if len(events) > 0 {
+		view.Said = viewSaid(&events[0])
+	}
+	who, err := a.nameOf(ctx, r.Scope.User)
+	if err != nil {
+		return nil, fmt.Errorf("read whom revocation %s is about: %w", id, err)
+	}
+	view.Sentence = explained(view, who)
 	return view, nil
 }
 

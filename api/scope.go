@@ -32,8 +32,8 @@ func addRule(rules []rule, route string, needs scopes) []rule {
 func unbuilt() []rule {
 	var rules []rule
 	for _, path := range []string{
-		"/v1/revocations/*/**", "/v1/users/*/**", "/v1/events/**", "/v1/deliveries/**", "/v1/held/**", "/v1/alarms/**", "/v1/coverage/**",
-		"/v1/sources/**", "/v1/targets/**", "/v1/audit/**", "/v1/policies/**", "/v1/schedules/**",
+		"/v1/revocations/*/**", "/v1/users/*/**", "/v1/events/**", "/v1/deliveries/**", "/v1/alarms/**", "/v1/coverage/**",
+		"/v1/sources/**", "/v1/targets/**", "/v1/audit/**",
 	} {
 		rules = addRule(rules, path, scopeAdmin)
 	}

@@ -169,9 +169,11 @@ func (a *App) endSession(c *fiber.Ctx, t *token) error {
 		return err
 	}
 	if s.EndedAt == 0 {
-		if _, err := a.cfg.Service.Receive(ctx, t.actor, t.voice, endOf(&s, "")); err != nil {
+		out, err := a.cfg.Service.Receive(ctx, t.actor, t.voice, endOf(&s, ""))
+		if err != nil {
 			return err
 		}
+		heldHeader(c, &out[0])
 		if s, err = a.cfg.Store.FindSession(ctx, revoke.SessionRef{Org: s.Org, ID: s.ID}); err != nil {
 			return fmt.Errorf("read the ended session: %w", err)
 		}

@@ -108,9 +108,7 @@ type revocationItem struct {
 
 // viewOutcome shows an outcome. A duplicate looks like the first one.
 func viewOutcome(c *fiber.Ctx, o *revoke.Outcome) outcomeView {
-	if o.State == revoke.EventHeld {
-		c.Set("Curfew-Held", o.Event.String())
-	}
+	heldHeader(c, o)
 	return outcomeView{Event: o.Event, State: o.State, Known: o.Known, User: o.User, Revocations: revocationItems(o)}
 }
 

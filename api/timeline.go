@@ -66,6 +66,8 @@ type momentDecision struct {
 	Blocked bool              `json:"blocked"`         // a block stood after it
 	Reason  string            `json:"reason"`
 	Actor   actorView         `json:"actor"`
+	Said    *saidView         `json:"said,omitempty"` // what it followed from, where that is kept
+	Told    []deliveryView    `json:"deliveries"`     // what targets made of it
 }
 
 type momentPlan struct {
@@ -179,6 +181,10 @@ func (a *App) momentsRevoked(ctx context.Context, t *token, users []revoke.ID, f
 	if err != nil {
 		return nil, fmt.Errorf("list the revocations of a user: %w", err)
 	}
+	told, err := a.tell(ctx, t.voice.Org, rows)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]momentView, 0, len(rows))
 	for i := range rows {
 		r := &rows[i]
@@ -192,7 +198,7 @@ func (a *App) momentsRevoked(ctx context.Context, t *token, users []revoke.ID, f
 		}
 		out = append(out, momentView{
 			At: r.CreatedAt, What: what, User: r.Scope.User, Event: r.Event, order: momentOrder{stream: ofRevocations}, decision: r,
-			Decision: &momentDecision{r.ID, r.Signal, r.Scope.Kind, r.Session, r.At, r.Blocked, r.Reason, actorView{r.Actor.Kind, r.Actor.Name}},
+			Decision: &momentDecision{r.ID, r.Signal, r.Scope.Kind, r.Session, r.At, r.Blocked, r.Reason, actorView{r.Actor.Kind, r.Actor.Name}, told.said[r.Event], append([]deliveryView{}, told.owed[r.ID]...)},
 		})
 	}
 	return out, nil

@@ -108,7 +108,7 @@ func (a *App) whyPerson(ctx context.Context, c *fiber.Ctx, t *token, q query) er
 	switch {
 	case err != nil:
 		return err
-	case meant.State == revoke.EventHeld:
+	case meant.State == revoke.EventHeld && meant.User.IsZero():
 		return refused(revoke.ErrConflict, "this leads to two people, so an order by it waits for a person: ask about one of them by an identifier that only one has")
 	}
 	view := whyPerson{Known: meant.Known, At: at}

@@ -7,27 +7,29 @@ type AlarmKind string
 
 // The alarms.
 const (
-	AlarmParked      AlarmKind = "parked"             // deliveries of a target wait for a person
-	AlarmCredential  AlarmKind = "refused-credential" // a target refuses ours
-	AlarmHeld        AlarmKind = "held"               // an event waits for a person
-	AlarmShared      AlarmKind = "shared-identifier"  // two people carry one identifier, or it was kept from one
-	AlarmUnmatched   AlarmKind = "unmatched"          // a signal names a session or device that nobody registered
-	AlarmUnreadable  AlarmKind = "unreadable"         // an item was kept without effect
-	AlarmSameID      AlarmKind = "same-id"            // a sender used the id of an event for another one
-	AlarmBreakGlass  AlarmKind = "break-glass"        // a break-glass person signed in
-	AlarmClock       AlarmKind = "clock"              // the machine's clock jumped
-	AlarmSettings    AlarmKind = "configuration"      // the configuration was read again, taken or not
-	AlarmUnknownType AlarmKind = "unknown-type"       // a source sends what nobody has taught us
-	AlarmUpkeep      AlarmKind = "upkeep"             // what is to be done for a source again and again fails
-	AlarmSilent      AlarmKind = "silent-source"      // a source says nothing for longer than usual
-	AlarmLate        AlarmKind = "late-source"        // what a source sends comes late
+	AlarmParked       AlarmKind = "parked"             // deliveries of a target wait for a person
+	AlarmCredential   AlarmKind = "refused-credential" // a target refuses ours
+	AlarmHeld         AlarmKind = "held"               // an event waits for a person
+	AlarmShared       AlarmKind = "shared-identifier"  // two people carry one identifier, or it was kept from one
+	AlarmUnmatched    AlarmKind = "unmatched"          // a signal names a session or device that nobody registered
+	AlarmUnreadable   AlarmKind = "unreadable"         // an item was kept without effect
+	AlarmSameID       AlarmKind = "same-id"            // a sender used the id of an event for another one
+	AlarmBreakGlass   AlarmKind = "break-glass"        // a break-glass person signed in
+	AlarmClock        AlarmKind = "clock"              // the machine's clock jumped
+	AlarmSettings     AlarmKind = "configuration"      // the configuration was read again, taken or not
+	AlarmUnknownType  AlarmKind = "unknown-type"       // a source sends what nobody has taught us
+	AlarmUpkeep       AlarmKind = "upkeep"             // what is to be done for a source again and again fails
+	AlarmSilent       AlarmKind = "silent-source"      // a source says nothing for longer than usual
+	AlarmLate         AlarmKind = "late-source"        // what a source sends comes late
+	AlarmUnrecognised AlarmKind = "unrecognised"       // a person said that a sign-in of theirs was somebody else's
+	AlarmMail         AlarmKind = "mail"               // people are not told about their own devices
 )
 
 // AlarmKinds lists every kind of alarm.
 func AlarmKinds() []AlarmKind {
 	return []AlarmKind{
 		AlarmParked, AlarmCredential, AlarmHeld, AlarmShared, AlarmUnmatched, AlarmUnreadable, AlarmSameID, AlarmBreakGlass,
-		AlarmClock, AlarmSettings, AlarmUnknownType, AlarmUpkeep, AlarmSilent, AlarmLate,
+		AlarmClock, AlarmSettings, AlarmUnknownType, AlarmUpkeep, AlarmSilent, AlarmLate, AlarmUnrecognised, AlarmMail,
 	}
 }
 

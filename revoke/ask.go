@@ -67,7 +67,7 @@ func (s *Service) answer(k knownSession, now Instant) (Answer, bool) {
 		return Answer{}, false
 	}
 	verdict := Live(k.session, v, now)
-	if !verdict.Live || k.session.idle(Instant(k.used.at.Load()), now) {
+	if !verdict.Live || k.session.unused(v.idleLimit(k.session), Instant(k.used.at.Load()), now) {
 		return Answer{}, false
 	}
 	k.used.at.Store(int64(now))
@@ -84,7 +84,7 @@ func (s *Service) Judge(ctx context.Context, session *Session) (Verdict, error) 
 		now := s.store.Clock().Now()
 		used := s.known.lastUse(session)
 		verdict := Live(session, v, now)
-		if !verdict.Live || !session.idle(used, now) {
+		if !verdict.Live || !session.unused(v.idleLimit(session), used, now) {
 			return verdict, nil
 		}
 		ended, err := s.endIdle(ctx, session, used)

@@ -11,7 +11,7 @@ func (d *decision) block(sig Signal, rule Rule, user ID) {
 	}
 	at := sig.OccurredAt
 	if at == 0 {
-		at = max(d.f.Now, blocked+1, lifted+1)
+		at = max(d.f.Now, blocked+1, lifted+1, d.heldAt(user)+1)
 	}
 	d.blockFrom(at, sig, rule, user)
 }
@@ -50,7 +50,7 @@ func (d *decision) lift(sig Signal, rule Rule, user ID) {
 		blocked, lifted := d.instants(user, classes...)
 		at := sig.OccurredAt
 		if at == 0 {
-			at = max(d.f.Now, blocked+1, lifted+1)
+			at = max(d.f.Now, blocked+1, lifted+1, d.heldAt(user)+1)
 		}
 		for _, member := range d.f.members(user) {
 			key := BlockKey{User: member, Authority: authority, Class: rule.Class}

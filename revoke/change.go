@@ -12,6 +12,8 @@ type Change struct {
 	Join   *Join   `json:",omitempty"`
 	Lift   *Lift   `json:",omitempty"`
 	End    *End    `json:",omitempty"`
+	Limit  *Limit  `json:",omitempty"`
+	Policy *Policy `json:",omitempty"`
 }
 
 // Lift is an admin's lift: every block of the user stamped before At is over.
@@ -37,6 +39,8 @@ type Effects struct {
 	Joins       []Join    // new, or with SplitAt moved forward
 	Blocks      []Block
 	Cutoffs     []Cutoff
+	Limits      []Limit
+	Policies    []Policy // written whole
 	Devices     []Device
 	Sessions    []Session
 	Ends        []End
@@ -52,7 +56,10 @@ type Effects struct {
 	Readings    []Reading  // new, or owed once more
 	Read        []ID       // events that need no read any more
 	Notes       []SourceNote
+	Notices     []Notice // joined with what the person is still to be told
 	Audit       []AuditEntry
+	Held        []Held // new, or with its verdict
+	Hits        []Hit  // joined with what is stored
 }
 
 // Changes returns the rows of the feed that e makes, in a fixed order.
@@ -75,6 +82,12 @@ func (e *Effects) Changes(at Instant) []Change {
 	for _, end := range e.Ends {
 		out = append(out, Change{At: at, End: &end})
 	}
+	for _, l := range e.Limits {
+		out = append(out, Change{At: at, Limit: &l})
+	}
+	for _, p := range e.Policies {
+		out = append(out, Change{At: at, Policy: &p})
+	}
 	return out
 }
 
@@ -87,6 +100,8 @@ func Merge(group ...Effects) Effects {
 	out.Joins = folded(group, func(e *Effects) []Join { return e.Joins }, Join.key, Join.join)
 	out.Blocks = folded(group, func(e *Effects) []Block { return e.Blocks }, func(b Block) BlockKey { return b.BlockKey }, Block.Join)
 	out.Cutoffs = folded(group, func(e *Effects) []Cutoff { return e.Cutoffs }, func(c Cutoff) Scope { return c.Scope }, Cutoff.Join)
+	out.Limits = folded(group, func(e *Effects) []Limit { return e.Limits }, Limit.LimitKey, Limit.Join)
+	out.Policies = folded(group, func(e *Effects) []Policy { return e.Policies }, func(p Policy) PolicyKey { return p.PolicyKey }, func(_, b Policy) Policy { return b })
 	out.Devices = folded(group, func(e *Effects) []Device { return e.Devices }, func(d Device) ID { return d.ID }, Device.join)
 	out.Ends = folded(group, func(e *Effects) []End { return e.Ends }, func(end End) ID { return end.Session }, func(a, _ End) End { return a })
 	out.Resources = folded(group, func(e *Effects) []Resource { return e.Resources }, func(r Resource) ID { return r.ID }, func(a, b Resource) Resource {
@@ -95,7 +110,10 @@ func Merge(group ...Effects) Effects {
 	})
 	out.Plans = folded(group, func(e *Effects) []Plan { return e.Plans }, func(p Plan) PlanKey { return p.PlanKey }, func(_, b Plan) Plan { return b })
 	out.Readings = folded(group, func(e *Effects) []Reading { return e.Readings }, func(r Reading) ID { return r.Event }, func(_, b Reading) Reading { return b })
+	out.Held = folded(group, func(e *Effects) []Held { return e.Held }, func(h Held) ID { return h.ID }, func(_, b Held) Held { return b })
+	out.Hits = folded(group, func(e *Effects) []Hit { return e.Hits }, func(h Hit) HitKey { return h.HitKey }, Hit.join)
 	out.Notes = folded(group, func(e *Effects) []SourceNote { return e.Notes }, SourceNote.key, SourceNote.join)
+	out.Notices = folded(group, func(e *Effects) []Notice { return e.Notices }, func(n Notice) NoticeKey { return n.NoticeKey }, Notice.Join)
 	for _, e := range group {
 		out.Members = append(slices.DeleteFunc(out.Members, func(m Member) bool { return slices.Contains(e.Left, m.MemberKey) }), e.Members...)
 		out.Left = append(slices.DeleteFunc(out.Left, func(k MemberKey) bool {

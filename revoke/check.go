@@ -36,6 +36,9 @@ func (s *Service) Check(ctx context.Context, src Source, questions []Question) (
 	now := s.store.Clock().Now()
 	out := make([]Verdict, len(questions))
 	for i := range questions {
+		if who[i].terms, _, err = s.asked(ctx, v, src.Org, who[i].user, questions[i].Kind); err != nil {
+			return nil, err
+		}
 		out[i] = questions[i].judge(src.Org, &who[i], v, now)
 	}
 	return out, nil
@@ -47,6 +50,7 @@ type asked struct {
 	shared  bool
 	devices []ID
 	session *Session // the registered one that it names
+	terms   Terms    // of the policies
 }
 
 // judge makes a session of the question, as it would have been registered, and asks the one rule.
@@ -72,6 +76,12 @@ func (q *Question) judge(org string, who *asked, v *View, now Instant) Verdict {
 		if c := v.cutNarrow(scope); c.At != 0 && s.BornAt <= c.At {
 			return Verdict{Cause: CauseEnded, Scope: ScopeSession, At: c.At, Revocation: c.Revocation}
 		}
+	}
+	if who.terms.Refused {
+		return Verdict{Cause: CausePolicy, Scope: ScopeKindOf, At: now}
+	}
+	if who.terms.MaxAge != 0 {
+		s.ExpiresAt = s.BornAt.Add(who.terms.MaxAge)
 	}
 	for _, device := range who.devices {
 		s.Device = device

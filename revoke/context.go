@@ -3,13 +3,14 @@ package revoke
 import "context"
 
 // What a context carries, and nothing else: the request's id, the actor, and from api to the handlers that it mounts the
-// authenticated source.
+// authenticated source or who signed in.
 type contextKey int
 
 const (
 	requestIDKey contextKey = iota
 	actorKey
 	sourceKey
+	signInKey
 )
 
 // WithRequestID returns ctx carrying the request's id.

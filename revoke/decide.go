@@ -1,6 +1,7 @@
 package revoke
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -14,6 +15,14 @@ type input struct {
 	request string // the request's id, for the audit entry
 	event   Event
 	targets []TargetName
+	brake   *Brake // nil where it was asked before, or nobody asks it
+	// replayed: the actor asks for it, and the source said it.
+	replayed bool
+}
+
+// input is one event of a source, on which the brake looks.
+func (s *Service) input(ctx context.Context, actor Actor, src Source, ev Event) input {
+	return input{source: src, actor: actor, request: RequestIDFrom(ctx), event: ev, targets: *s.targets.Load(), brake: s.brake.Load()}
 }
 
 // need names what the decision will look at.
@@ -33,6 +42,9 @@ func (in input) need() Need {
 			n.NewestOf = append(n.NewestOf, sig.wideScope(in.source.Org))
 		}
 		n.Cutoffs, n.SessionsOf = n.Cutoffs || sig.Counting, n.SessionsOf || sig.Counting
+		if in.braked() && len(n.Brakes) == 0 && !sig.Mass && !sig.Own && sig.Wide == "" && (in.source.Rule(sig.Kind).Acts() || sig.Block) {
+			n.Brakes = []BrakeNeed{in.brake.need(in.voice())}
+		}
 	}
 	return n
 }
@@ -47,8 +59,15 @@ func (n *Need) add(other Need) {
 	n.Resources, n.Mentioned = append(n.Resources, other.Resources...), append(n.Mentioned, other.Mentioned...)
 	n.Members, n.MembersOf = append(n.Members, other.Members...), append(n.MembersOf, other.MembersOf...)
 	n.NewestOf = append(n.NewestOf, other.NewestOf...)
+	n.Policies, n.SetsPolicy = n.Policies || other.Policies, n.SetsPolicy || other.SetsPolicy
 	n.Readings = append(n.Readings, other.Readings...)
-	n.Cutoffs, n.SessionsOf = n.Cutoffs || other.Cutoffs, n.SessionsOf || other.SessionsOf
+	n.Held = append(n.Held, other.Held...)
+	for _, b := range other.Brakes {
+		if !slices.Contains(n.Brakes, b) {
+			n.Brakes = append(n.Brakes, b)
+		}
+	}
+	n.Cutoffs, n.SessionsOf, n.Waiting = n.Cutoffs || other.Cutoffs, n.SessionsOf || other.SessionsOf, n.Waiting || other.Waiting
 }
 
 func (n *Need) addSubject(subject Subject) {
@@ -83,6 +102,9 @@ type decision struct {
 	decided Decided
 	alarm   AlarmKind
 	ids     byte
+	held    *Held // what of it waits for a person, nil when nothing does
+	// uncounted: it hit somebody, and the brake had not been asked for.
+	uncounted bool
 }
 
 func newDecision(f *Facts, in input) *decision {
@@ -162,9 +184,15 @@ func (d *decision) close() (Effects, Outcome) {
 		d.raise(AlarmUnknownType, d.in.source.Name+" sends what nobody has taught us; its types stand in the list of sources")
 	}
 	d.decided.Revocations, d.decided.Changes = d.e.Revocations, d.e.Changes(d.f.Now)
+	if d.held != nil {
+		d.held.HeldAt, d.decided.Held = d.f.Now, true
+		d.write(Effects{Held: []Held{*d.held}})
+	}
 	d.event.Decided = d.decided
 	d.e.Events = append(d.e.Events, d.event)
-	return d.e, Outcome{Event: d.event.ID, State: d.event.State, Alarms: d.e.Alarms, Decided: d.decided}
+	out := d.event.answered()
+	out.Duplicate, out.Alarms = false, d.e.Alarms
+	return d.e, out
 }
 
 // settle moves the event to a state; what was decided for one of its signals is never hidden by another that was not.
@@ -217,25 +245,36 @@ func (d *decision) signal(sig Signal) {
 	sig.Session.Org = d.in.source.Org
 	switch {
 	case sig.Wide != "":
-		d.wide(sig)
+		if !d.waitsForSecond(sig, rule, ID{}) {
+			d.wide(sig)
+		}
 	case len(subject) > 0:
 		if user, ok := d.resolve(subject, sig.OccurredAt); ok {
 			d.act(sig, rule, user)
 		}
-	case !sig.Session.IsZero():
-		d.sessions(rule.timed(sig), ID{})
-	case len(sig.Device) > 0 && d.in.source.Devices:
-		d.lost(rule.timed(sig), ID{})
+	case !sig.Session.IsZero(), len(sig.Device) > 0 && d.in.source.Devices:
+		d.act(sig, rule, ID{})
 	default:
 		d.settle(EventMalformed, "names nobody that we could read")
 		d.raise(AlarmUnreadable, "an event of "+d.in.source.Name+" names nobody that we could read")
 	}
 }
 
-// act does what the rule says to a person.
+// act does what the rule says to a person, or holds it. With no person it is about a session or a device alone.
 func (d *decision) act(sig Signal, rule Rule, user ID) {
 	d.decided.User = user
+	if !d.waitsForSecond(sig, rule, user) && !d.brake(sig, rule, user) {
+		d.carryOut(sig, rule, user)
+	}
+}
+
+// carryOut does what the rule says.
+func (d *decision) carryOut(sig Signal, rule Rule, user ID) {
 	switch {
+	case user.IsZero() && !sig.Session.IsZero():
+		d.sessions(rule.timed(sig), user)
+	case user.IsZero():
+		d.lost(rule.timed(sig), user)
 	case sig.Planned && rule.Block == SetBlock:
 		d.plan(sig, rule, user)
 	case rule.Block == SetBlock:

@@ -139,7 +139,7 @@ func (s *Service) Answered(ctx context.Context, src Source, owed OwedRead, at In
 	ev := owed.Events[len(owed.Events)-1]
 	prior := ev
 	ev.State, ev.Signals = "", answer.asked(at)
-	in := input{source: src, actor: Actor{Kind: "source", Name: src.Name}, request: RequestIDFrom(ctx), event: ev, targets: *s.targets.Load()}
+	in := s.input(ctx, Actor{Kind: "source", Name: src.Name}, src, ev)
 	need := in.need()
 	need.addSubject(answer.Teaches.In(src.Org))
 	for _, r := range owed.Readings {

@@ -18,6 +18,8 @@ var (
 	ErrUnverified = errors.New("unverified")
 	// ErrBlocked: a block on the user stands, so no session may be registered.
 	ErrBlocked = errors.New("blocked")
+	// ErrKindNotAllowed: a policy refuses sessions of this kind.
+	ErrKindNotAllowed = errors.New("kind not allowed")
 	// ErrOver: the session was born at or before a cutoff that covers it; the person must sign in again.
 	ErrOver = errors.New("over")
 	// ErrNotFresh: we cannot know at this moment; ask again. It is never an answer about a session.

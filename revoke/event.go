@@ -134,6 +134,8 @@ type Signal struct {
 	Repeated    bool               // the sender wrote the state that it had written before: it counts only if a session came since
 	Reason      string
 	Counting    bool // the caller wants to know how many sessions it covers
+	Own         bool `json:",omitempty"` // what people do themselves, such as to log out: nobody's flood
+	Mass        bool `json:",omitempty"` // of an order for many, named one by one: a person has seen how many, so that the brake does not count them
 }
 
 // Meaning is what one of a sender's words says here, for people: the rule of its signal says what follows.
@@ -191,4 +193,5 @@ type Decided struct {
 	Conflicts   []Identifier `json:",omitempty"` // weaker identifiers that pointed elsewhere and cut nobody
 	Covers      int          `json:",omitempty"`
 	Digest      string       `json:",omitempty"` // of what the event said, so that another one under its id is noticed
+	Held        bool         `json:",omitempty"` // some of it waits for a person, or did
 }

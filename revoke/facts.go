@@ -2,6 +2,7 @@ package revoke
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -19,7 +20,13 @@ type Facts struct {
 	Events    map[EventKey]Event
 	Resources map[ID]Resource
 	Members   map[MemberKey]Member
+	Policies  map[PolicyKey]Policy
+	Limits    map[LimitKey]Limit
+	Groups    map[ID][]ID    // by user: the groups with a policy that the user is in
 	Readings  map[ID]Reading // by event, with the lease that is out now
+	Held      map[ID]Held    // those that a need named, decided ones too
+	Tallies   map[VoiceKey]Tally
+	Hits      map[HitKey]Hit // of the users and devices here, by the voices that are counted
 
 	holdings map[Identifier][]Holding // oldest first
 	held     map[ID][]Identifier
@@ -28,6 +35,7 @@ type Facts struct {
 	plans    map[ID][]Plan
 	byClient map[clientKey]ID // sessions by what a registration names
 	byToken  map[knownKey]ID
+	waiting  map[ID][]Held // what waits for a person, by user, where voices are counted
 
 	deviceNames map[ID][]DeviceIdentifier
 }
@@ -46,6 +54,8 @@ func NewFacts() *Facts {
 		Users: map[ID]User{}, Cutoffs: map[Scope]Cutoff{}, Newest: map[ID]Newest{},
 		NewestOf: map[Scope]Instant{}, Sessions: map[ID]Session{}, Devices: map[DeviceIdentifier][]ID{},
 		Events: map[EventKey]Event{}, Resources: map[ID]Resource{}, Members: map[MemberKey]Member{}, Readings: map[ID]Reading{},
+		Held: map[ID]Held{}, Tallies: map[VoiceKey]Tally{}, Hits: map[HitKey]Hit{}, waiting: map[ID][]Held{},
+		Policies: map[PolicyKey]Policy{}, Limits: map[LimitKey]Limit{}, Groups: map[ID][]ID{},
 		holdings: map[Identifier][]Holding{}, held: map[ID][]Identifier{}, joins: map[ID][]Join{}, blocks: map[ID][]Block{},
 		plans: map[ID][]Plan{}, byClient: map[clientKey]ID{}, byToken: map[knownKey]ID{}, deviceNames: map[ID][]DeviceIdentifier{},
 	}
@@ -111,6 +121,12 @@ func (f *Facts) Apply(e Effects) {
 	for _, c := range e.Cutoffs {
 		f.Cutoffs[c.Scope] = c.Join(f.Cutoffs[c.Scope])
 	}
+	for _, l := range e.Limits {
+		f.Limits[l.LimitKey()] = f.Limits[l.LimitKey()].Join(l)
+	}
+	for _, p := range e.Policies {
+		f.Policies[p.PolicyKey] = p
+	}
 	for _, d := range e.Devices {
 		for _, id := range d.Identifiers {
 			f.AddDevice(id, d.ID)
@@ -141,13 +157,28 @@ func (f *Facts) Apply(e Effects) {
 		f.Resources[r.ID] = r
 	}
 	for _, key := range e.Left {
+		user := f.Members[key].User
+		f.Groups[user] = slices.DeleteFunc(slices.Clone(f.Groups[user]), func(g ID) bool { return g == key.Group })
 		delete(f.Members, key)
 	}
 	for _, m := range e.Members {
 		f.Members[m.MemberKey] = m
+		if !m.User.IsZero() {
+			f.Groups[m.User] = append(slices.Clone(f.Groups[m.User]), m.Group)
+		}
 	}
 	for _, p := range e.Plans {
 		f.AddPlan(p)
+	}
+	for _, h := range e.Held {
+		f.AddWaiting(h)
+	}
+	for _, h := range e.Hits {
+		last := f.Hits[h.HitKey]
+		if t, ok := f.Tallies[h.VoiceKey]; ok {
+			f.Tallies[h.VoiceKey] = t.hit(last, h)
+		}
+		f.Hits[h.HitKey] = h.join(last)
 	}
 }
 
@@ -227,6 +258,7 @@ func (f *Facts) view() *View {
 	for _, c := range f.Cutoffs {
 		all.Cutoffs = append(all.Cutoffs, c)
 	}
+	all.Limits = slices.Collect(maps.Values(f.Limits))
 	v.Apply(all.Changes(f.Now)...)
 	return v
 }
@@ -253,6 +285,11 @@ func (f *Facts) viewOf(s *Session) *View {
 	for _, scope := range scopes {
 		if c, ok := f.Cutoffs[scope]; ok {
 			all.Cutoffs = append(all.Cutoffs, c)
+		}
+	}
+	for key, l := range f.Limits {
+		if slices.Contains(scopes, key.Scope) {
+			all.Limits = append(all.Limits, l)
 		}
 	}
 	v.Apply(all.Changes(f.Now)...)

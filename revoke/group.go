@@ -130,6 +130,12 @@ func (d *decision) members(group ID, c MemberChange) (bool, error) {
 	if len(gone)+len(come) > 0 {
 		d.audit("members", map[string]any{"group": group, "added": resources(come), "removed": resources(gone), "authority": d.in.source.Authority}, nil)
 	}
+	for _, m := range gone {
+		d.moved(m, false)
+	}
+	for _, m := range come {
+		d.moved(m, true)
+	}
 	if d.in.source.Rule(AccessChanged).Acts() {
 		for _, m := range gone {
 			if !m.User.IsZero() {

@@ -15,6 +15,8 @@ const (
 	CauseCutoff  Cause = "cutoff"
 	CauseEnded   Cause = "ended"
 	CauseExpired Cause = "expired"
+	CauseAge     Cause = "age"    // it is older than a policy lets sessions of its kind become
+	CausePolicy  Cause = "policy" // of a stateless token: its kind is not allowed
 	CauseShared  Cause = "shared" // of a stateless token: two people carry its subject
 	CauseFuture  Cause = "future" // of a stateless token: it was issued ahead of now
 )
@@ -51,6 +53,11 @@ func Live(s *Session, v *View, now Instant) Verdict {
 	if len(people) > 0 || !s.Device.IsZero() || v.wide.Load() != nil { // about most people nothing is known
 		if scope, at, by := covering(s, people, v); at != 0 {
 			return Verdict{Cause: CauseCutoff, Scope: scope, At: at, Revocation: by}
+		}
+	}
+	if v.limited.Load() {
+		if at, by := v.aged(s, people, now); at != 0 {
+			return Verdict{Cause: CauseAge, Scope: ScopeKindOf, At: at, Revocation: by}
 		}
 	}
 	if now >= s.ExpiresAt {
@@ -123,6 +130,10 @@ func (v Verdict) Sentence() string {
 		return "this session was ended at " + at
 	case CauseCutoff:
 		return fmt.Sprintf("%s from before %s were ended", v.Scope.sessions(), at)
+	case CauseAge:
+		return "the session reached the greatest age for its kind at " + at
+	case CausePolicy:
+		return "sessions of this kind are not allowed"
 	case CauseShared:
 		return "two people carry this identifier; ask by one that only this person has"
 	case CauseFuture:

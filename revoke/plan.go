@@ -153,7 +153,7 @@ func (s *Service) EndDue(ctx context.Context) error {
 			}
 		}
 		if len(due) < duePerTurn {
-			return nil
+			return s.carryHeld(ctx)
 		}
 	}
 }

@@ -13,10 +13,16 @@ var errPreviewed = errors.New("previewed")
 // Preview decides like [Service.Receive] and writes nothing: the outcome says what would follow. What covers many people is
 // counted by looking at each of their sessions, so its cost grows with them.
 func (s *Service) Preview(ctx context.Context, actor Actor, src Source, ev Event) (Outcome, error) {
-	in := input{source: src, actor: actor, request: RequestIDFrom(ctx), event: ev, targets: *s.targets.Load()}
+	in := s.input(ctx, actor, src, ev)
 	var out Outcome
 	err := s.store.Decide(ctx, in.need(), func(f *Facts) (Effects, error) {
 		_, out = in.decide(f.clone())
+		if !out.Held.IsZero() { // what follows once it is approved
+			state, held := out.State, out.Held
+			in.brake = nil
+			_, out = in.decide(f.clone())
+			out.State, out.Held = state, held
+		}
 		return Effects{}, errPreviewed
 	})
 	if !errors.Is(err, errPreviewed) {
@@ -37,20 +43,27 @@ func (s *Service) Preview(ctx context.Context, actor Actor, src Source, ev Event
 
 // countLive counts the live sessions in a scope of many people that would end with it: break-glass people are spared.
 func (s *Service) countLive(ctx context.Context, scope Scope) (int, error) {
+	n := 0
+	err := s.eachLive(ctx, scope, func(*Session) { n++ })
+	return n, err
+}
+
+// eachLive calls each with the live sessions in a scope of many people that would end with it.
+func (s *Service) eachLive(ctx context.Context, scope Scope, each func(*Session)) error {
 	v := s.view.Load()
 	if v == nil {
-		return 0, ErrNotFresh
+		return ErrNotFresh
 	}
-	n, now := 0, s.store.Clock().Now()
+	now := s.store.Clock().Now()
 	err := s.store.EachSession(ctx, scope, now, func(session *Session) {
 		if !session.Spared && Live(session, v, now).Live {
-			n++
+			each(session)
 		}
 	})
 	if err != nil {
-		return 0, fmt.Errorf("count the sessions of %s: %w", scope.Kind, err)
+		return fmt.Errorf("count the sessions of %s: %w", scope.Kind, err)
 	}
-	return n, nil
+	return nil
 }
 
 // clone copies facts, so that a decision on the copy shows in nobody else's. What hangs in the maps is replaced and never
@@ -60,7 +73,8 @@ func (f *Facts) clone() *Facts {
 	c.Users, c.Cutoffs, c.Newest, c.NewestOf = maps.Clone(f.Users), maps.Clone(f.Cutoffs), maps.Clone(f.Newest), maps.Clone(f.NewestOf)
 	c.Sessions, c.Devices, c.Events, c.Resources = maps.Clone(f.Sessions), maps.Clone(f.Devices), maps.Clone(f.Events), maps.Clone(f.Resources)
 	c.holdings, c.held, c.joins, c.blocks = maps.Clone(f.holdings), maps.Clone(f.held), maps.Clone(f.joins), maps.Clone(f.blocks)
-	c.Members = maps.Clone(f.Members)
+	c.Members, c.Hits, c.Tallies, c.waiting = maps.Clone(f.Members), maps.Clone(f.Hits), maps.Clone(f.Tallies), maps.Clone(f.waiting)
+	c.Members, c.Policies, c.Limits, c.Groups = maps.Clone(f.Members), maps.Clone(f.Policies), maps.Clone(f.Limits), maps.Clone(f.Groups)
 	c.plans, c.byClient, c.byToken, c.deviceNames = maps.Clone(f.plans), maps.Clone(f.byClient), maps.Clone(f.byToken), maps.Clone(f.deviceNames)
 	return &c
 }

@@ -3,6 +3,7 @@ package revoke
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ type Draft struct {
 // CreateResource makes a resource, or restores the inactive one that it re-creates. A name held by an active one is
 // [ErrConflict]. An inactive creation, a restoration and a creation after a deletion are signals; a first creation is none.
 func (s *Service) CreateResource(ctx context.Context, actor Actor, src Source, draft Draft) (Provisioned, error) {
-	return s.provision(ctx, actor, src, draft.need(src, ID{}), func(d *decision) (Provisioned, error) {
+	return s.provision(ctx, actor, src, draft.need(src, ID{}), !draft.Active && draft.Type == TypeUser, func(d *decision) (Provisioned, error) {
 		if draft.Type == TypeGroup {
 			return d.createGroup(draft)
 		}
@@ -58,7 +59,7 @@ func (s *Service) UpdateResource(ctx context.Context, actor Actor, src Source, i
 func (s *Service) DeactivateResource(ctx context.Context, actor Actor, src Source, id ID, change func(Resource) (Draft, error)) (Provisioned, error) {
 	var current Resource
 	more := false
-	out, err := s.provision(ctx, actor, src, Need{Org: src.Org, Resources: []ID{id}}, func(d *decision) (Provisioned, error) {
+	out, err := s.provision(ctx, actor, src, Need{Org: src.Org, Resources: []ID{id}}, true, func(d *decision) (Provisioned, error) {
 		r, err := d.own(id)
 		if err != nil {
 			return Provisioned{}, err
@@ -119,7 +120,14 @@ func (s *Service) updateResource(ctx context.Context, actor Actor, src Source, c
 		}
 		need := draft.need(src, id)
 		moved = false
-		out, err = s.provision(ctx, actor, src, need, func(d *decision) (Provisioned, error) {
+		hits := current.Type == TypeUser && (draft.Active != current.Active || draft.Said && !draft.Active || draft.Password || current.RefusedAt != 0)
+		locked := need
+		if need.Policies {
+			if err := s.needMembers(ctx, &locked, id); err != nil {
+				return Provisioned{}, false, err
+			}
+		}
+		out, err = s.provision(ctx, actor, src, locked, hits, func(d *decision) (Provisioned, error) {
 			r, ok := d.f.Resources[id]
 			if !ok || r.Deleted() || r.Org != src.Org || r.Authority != src.Authority {
 				return Provisioned{}, ErrNotFound
@@ -162,26 +170,36 @@ func (t *turns) take(resource ID, alone bool) (release func()) {
 	return place.RUnlock
 }
 
+// errUncounted ends a decision that hit somebody whom the brake did not count.
+var errUncounted = errors.New("decided without the brake's count")
+
 var errMoved = fmt.Errorf("resource moved: %w", ErrConflict)
 
 // DeleteResource removes a resource and ends its person's sessions. A second time is [ErrNotFound].
-func (s *Service) DeleteResource(ctx context.Context, actor Actor, src Source, id ID) error {
-	need := Need{Org: src.Org, Resources: []ID{id}, MembersOf: []ID{id}}
+func (s *Service) DeleteResource(ctx context.Context, actor Actor, src Source, id ID) (Provisioned, error) {
+	need := Need{Org: src.Org, Resources: []ID{id}, MembersOf: []ID{id}, Policies: true}
+	if err := s.needMembers(ctx, &need, id); err != nil {
+		return Provisioned{}, err
+	}
 	memberships, err := s.store.Members(ctx, MemberQuery{Org: src.Org, Resources: []ID{id}, Limit: maxMembersAtOnce})
 	if err != nil {
-		return fmt.Errorf("read the groups of resource %s: %w", id, err)
+		return Provisioned{}, fmt.Errorf("read the groups of resource %s: %w", id, err)
 	}
 	for _, m := range memberships {
 		need.Members = append(need.Members, m.MemberKey)
 	}
-	_, err = s.provision(ctx, actor, src, need, func(d *decision) (Provisioned, error) {
+	return s.provision(ctx, actor, src, need, true, func(d *decision) (Provisioned, error) {
 		r, err := d.own(id)
 		if err != nil {
 			return Provisioned{}, err
 		}
 		d.event.Type = "DELETE"
 		r.DeletedAt, r.UpdatedAt, r.Active, r.Named, r.Version, r.SameValues = d.f.Now, d.f.Now, false, false, r.Version+1, false
-		d.write(Effects{Resources: []Resource{r}, Left: d.f.memberships(id)})
+		left := d.f.memberships(id)
+		for _, key := range left {
+			d.moved(d.f.Members[key], false)
+		}
+		d.write(Effects{Resources: []Resource{r}, Left: left})
 		if r.Type == TypeGroup {
 			d.auditResource("delete", r, nil)
 			return Provisioned{Resource: r, Changed: true}, nil
@@ -192,13 +210,12 @@ func (s *Service) DeleteResource(ctx context.Context, actor Actor, src Source, i
 		d.auditResource("delete", r, nil)
 		return Provisioned{Resource: r, Changed: true}, nil
 	})
-	return err
 }
 
 // DeactivateRefused carries out the deactivation that a refused request contained: sessions end and the block stands, while
 // the resource keeps active true; the next accepted active:true lifts. why says what was refused.
 func (s *Service) DeactivateRefused(ctx context.Context, actor Actor, src Source, id ID, why string) error {
-	_, err := s.provision(ctx, actor, src, Need{Org: src.Org, Resources: []ID{id}}, func(d *decision) (Provisioned, error) {
+	_, err := s.provision(ctx, actor, src, Need{Org: src.Org, Resources: []ID{id}}, true, func(d *decision) (Provisioned, error) {
 		r, err := d.own(id)
 		if err == nil && r.Type != TypeUser {
 			err = ErrNotFound
@@ -233,7 +250,7 @@ func (s *Service) DeactivateRefusedCreation(ctx context.Context, actor Actor, sr
 		}
 	}
 	need.Names = []ResourceName{name}
-	_, err = s.provision(ctx, actor, src, need, func(d *decision) (Provisioned, error) {
+	_, err = s.provision(ctx, actor, src, need, true, func(d *decision) (Provisioned, error) {
 		d.in.source.Learns = false
 		d.refused(ID{}, why)
 		user, ok := d.resolve(subject.In(src.Org), 0)
@@ -260,17 +277,30 @@ func (d *decision) refused(resource ID, why string) {
 	d.audit("refusal", map[string]any{"event": d.event.ID, "resource": resource, "why": why, "authority": d.in.source.Authority}, nil)
 }
 
-// provision runs a directory's request as one decision: its resource, its person and what it says, all or nothing.
-func (s *Service) provision(ctx context.Context, actor Actor, src Source, need Need, run func(*decision) (Provisioned, error)) (Provisioned, error) {
+// provision runs a directory's request as one decision: its resource, its person and what it says, all or nothing. Where it is expected
+// to hit somebody the brake counts; a request that does so unexpectedly is decided on a copy first, and then once more.
+func (s *Service) provision(ctx context.Context, actor Actor, src Source, need Need, hits bool, run func(*decision) (Provisioned, error)) (Provisioned, error) {
 	var out Provisioned
 	src.Learns = true
+	in := s.input(ctx, actor, src, Event{})
+	if hits && in.braked() {
+		need.Brakes = []BrakeNeed{in.brake.need(in.voice())}
+	}
 	start := s.store.Clock().Now()
-	err := s.decide(ctx, need, func(f *Facts) (Effects, error) {
-		d := newDecision(f, input{source: src, actor: actor, request: RequestIDFrom(ctx), targets: *s.targets.Load()})
+	err := s.decide(ctx, need, func(real *Facts) (Effects, error) {
+		f := real
+		if !hits && in.braked() {
+			f = real.clone()
+		}
+		d := newDecision(f, in)
 		var err error
 		if out, err = run(d); err != nil {
 			return Effects{}, err
 		}
+		if d.uncounted {
+			return Effects{}, errUncounted
+		}
+		real.Now = f.Now
 		out.Signals = d.said()
 		if len(out.Signals) == 0 && d.event.State == "" {
 			return d.e, nil
@@ -279,6 +309,9 @@ func (s *Service) provision(ctx context.Context, actor Actor, src Source, need N
 		effects, out.Outcome = d.close()
 		return effects, nil
 	})
+	if !hits && errors.Is(err, errUncounted) {
+		return s.provision(ctx, actor, src, need, true, run)
+	}
 	if err != nil {
 		return Provisioned{}, err
 	}
@@ -296,6 +329,7 @@ func (draft *Draft) need(src Source, self ID) Need {
 	if !self.IsZero() {
 		n.Resources = []ID{self}
 	}
+	n.Policies = n.Policies || draft.Members.Clear || len(draft.Members.order) > 0
 	if draft.Members.Clear && !self.IsZero() {
 		n.MembersOf = []ID{self}
 	}

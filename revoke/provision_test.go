@@ -86,11 +86,11 @@ func TestDeletionAndRecreation(t *testing.T) {
 	s, _ := serving(t)
 	phone := login(t, s, "phone-token-0001")
 	first := provisioned(t, s, draft("sally@example.edu", "00u1", true))
-	if err := s.DeleteResource(t.Context(), someone, directory, first.Resource.ID); err != nil {
+	if _, err := s.DeleteResource(t.Context(), someone, directory, first.Resource.ID); err != nil {
 		t.Fatal(err)
 	}
 	wantLive(t, s, phone, false, "deleted")
-	if err := s.DeleteResource(t.Context(), someone, directory, first.Resource.ID); !errors.Is(err, revoke.ErrNotFound) {
+	if _, err := s.DeleteResource(t.Context(), someone, directory, first.Resource.ID); !errors.Is(err, revoke.ErrNotFound) {
 		t.Errorf("a second DELETE = %v, want ErrNotFound", err)
 	}
 	again := provisioned(t, s, draft("sally@example.edu", "00u1", true))
@@ -169,7 +169,7 @@ func TestAnotherAuthoritysResourceIsNotThere(t *testing.T) {
 	if _, err := s.UpdateResource(t.Context(), someone, other, p.Resource.ID, to(draft("x", "y", false))); !errors.Is(err, revoke.ErrNotFound) {
 		t.Errorf("update = %v, want ErrNotFound", err)
 	}
-	if err := s.DeleteResource(t.Context(), someone, other, p.Resource.ID); !errors.Is(err, revoke.ErrNotFound) {
+	if _, err := s.DeleteResource(t.Context(), someone, other, p.Resource.ID); !errors.Is(err, revoke.ErrNotFound) {
 		t.Errorf("delete = %v, want ErrNotFound", err)
 	}
 }

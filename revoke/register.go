@@ -1,6 +1,7 @@
 package revoke
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 )
@@ -27,7 +28,8 @@ type Registered struct {
 }
 
 // Register records a session. The same id or token again is the session as it was first registered; with other facts it is
-// [ErrConflict]. A person under a block is [ErrBlocked]; a session born at or before a cutoff that covers it is [ErrOver]; an
+// [ErrConflict]. A person under a block is [ErrBlocked]; a kind that a
+// policy refuses is [ErrKindNotAllowed]; a session born at or before a cutoff that covers it is [ErrOver]; an
 // end that lies before its beginning is [Invalid].
 func (s *Service) Register(ctx context.Context, src Source, r Registration) (Registered, error) {
 	var out Registered
@@ -78,7 +80,7 @@ func (s *Service) RegisterMany(ctx context.Context, src Source, rs []Registratio
 // need names what the registration leads to, and puts its members into the org.
 func (r *Registration) need(src Source) Need {
 	r.Subject, r.Device = r.Subject.In(src.Org), named(src.Org, r.Device)
-	n := Need{Org: src.Org, Cutoffs: true, Devices: r.Device, Sessions: r.refs(src.Org)}
+	n := Need{Org: src.Org, Cutoffs: true, Policies: true, Devices: r.Device, Sessions: r.refs(src.Org)}
 	if r.SID != "" {
 		n.Sessions = append(n.Sessions, SessionRef{Org: src.Org, SID: r.SID}) // its end may have been remembered
 	}
@@ -124,9 +126,16 @@ func (d *decision) register(r Registration) (Registered, error) {
 			return Registered{}, fmt.Errorf("%s blocked this user at %s; the user signs in again once it is lifted: %w", b.Authority, b.BlockedAt, ErrBlocked)
 		}
 	}
+	terms, by := f.terms(src.Org, r.Kind, s.User)
+	if s.Spared {
+		terms = Terms{}
+	}
+	if terms.Refused {
+		return Registered{}, fmt.Errorf("%s: %w", by.refusal(), ErrKindNotAllowed)
+	}
 	device, made := d.device(r.Device, r.Facts.DeviceName, r.Facts.Platform)
 	s.Device = device
-	if err := d.born(&s, r); err != nil {
+	if err := d.born(&s, r, terms); err != nil {
 		return Registered{}, err
 	}
 	s.ID = d.newID()
@@ -140,8 +149,9 @@ func (d *decision) register(r Registration) (Registered, error) {
 	return Registered{Session: s, Created: true}, nil
 }
 
-// born sets the instants of a session that is being registered and judges it against the cutoffs that cover it.
-func (d *decision) born(s *Session, r Registration) error {
+// born sets the instants of a session that is being registered and judges it against the cutoffs that cover it, and writes
+// into it what the policies ask.
+func (d *decision) born(s *Session, r Registration, terms Terms) error {
 	v := d.f.viewOf(s)
 	var own [1]*Personal
 	people := v.everybody(s.User, &own)
@@ -158,10 +168,15 @@ func (d *decision) born(s *Session, r Registration) error {
 	if s.AuthTime != 0 {
 		s.BornAt = min(s.BornAt, s.AuthTime)
 	}
+	terms = terms.Join(v.terms(s, people))
+	s.Idle = terms.Idle
 	if s.ExpiresAt == 0 {
-		s.ExpiresAt = s.IssuedAt.Add(DefaultLifetime)
+		s.ExpiresAt = s.IssuedAt.Add(cmp.Or(terms.DefaultLifetime, DefaultLifetime))
 	} else if s.ExpiresAt <= s.IssuedAt {
 		return Invalid{"expires_at", "lies before the session begins", "leave it out, or give a time after issued_at"}
+	}
+	if over := s.BornAt.Add(terms.MaxAge); terms.MaxAge != 0 && over < s.ExpiresAt {
+		s.ExpiresAt, s.Facts.ExpiresSent = over, r.ExpiresAt
 	}
 	if s.ExpiresAt <= d.f.Now {
 		return fmt.Errorf("the session has expired already; sign in again: %w", ErrOver)
@@ -225,7 +240,7 @@ func (d *decision) again(r Registration, m match, s Session) (Registered, error)
 		return differs("issued_at")
 	case r.AuthTime != 0 && s.AuthTime != r.AuthTime:
 		return differs("auth_time")
-	case r.ExpiresAt != 0 && s.ExpiresAt != r.ExpiresAt:
+	case r.ExpiresAt != 0 && cmp.Or(s.Facts.ExpiresSent, s.ExpiresAt) != r.ExpiresAt:
 		return differs("expires_at")
 	}
 	return Registered{Session: s}, nil

@@ -29,7 +29,11 @@ func (s *Service) Replay(ctx context.Context, actor Actor, src Source, prior Eve
 	if ev.Read = again.Read; ev.Read != "" {
 		ev.State = EventReading
 	}
-	in := input{source: src, actor: actor, request: RequestIDFrom(ctx), event: ev, targets: *s.targets.Load()}
+	if prior.State == EventHeld && prior.Decided.Held {
+		return Outcome{}, fmt.Errorf("replay event %s, which the brake holds until a person approves or rejects it: %w", prior.ID, ErrConflict)
+	}
+	in := s.input(ctx, actor, src, ev)
+	in.replayed = true
 	if dry {
 		return s.Preview(ctx, actor, src, ev)
 	}
@@ -64,5 +68,9 @@ func (s *Service) Replay(ctx context.Context, actor Actor, src Source, prior Eve
 
 // answered is the answer to an event that was decided before.
 func (e *Event) answered() Outcome {
-	return Outcome{Event: e.ID, State: e.State, Duplicate: true, Decided: e.Decided}
+	out := Outcome{Event: e.ID, State: e.State, Duplicate: true, Decided: e.Decided}
+	if e.State == EventHeld || e.Decided.Held {
+		out.Held = e.ID
+	}
+	return out
 }

@@ -26,7 +26,7 @@ func (s *Service) Retire(ctx context.Context, actor Actor, org, authority, to, r
 		}
 		after = users[len(users)-1]
 		changed := 0
-		err = s.decide(ctx, Need{Org: org, Users: users}, func(f *Facts) (Effects, error) {
+		err = s.decide(ctx, Need{Org: org, Users: users, Waiting: true}, func(f *Facts) (Effects, error) {
 			var all []Effects
 			changed = 0
 			for _, user := range users {
@@ -85,11 +85,12 @@ func (d *decision) retire(user ID, to, reason string) bool {
 		p.EffectiveAt = 0
 		plans = append(plans, p)
 	}
-	if len(lifted)+len(plans) == 0 {
+	held := d.retireHeld(user, to, reason)
+	if len(lifted)+len(plans)+held == 0 {
 		return false
 	}
 	d.write(Effects{Plans: plans})
-	d.audit("retired", map[string]any{"user": user, "from": d.in.source.Authority, "to": to, "blocks": len(lifted), "plans": len(plans)}, nil)
+	d.audit("retired", map[string]any{"user": user, "from": d.in.source.Authority, "to": to, "blocks": len(lifted), "plans": len(plans), "held": held}, nil)
 	if to == "" {
 		d.liftOnly(Signal{Kind: Reactivated, Reason: reason}, user, lifted)
 	} else {

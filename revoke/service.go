@@ -27,6 +27,8 @@ type TargetName struct{ Name, Org string }
 type Service struct {
 	store    Store
 	targets  atomic.Pointer[[]TargetName]
+	brake    atomic.Pointer[Brake]
+	notify   atomic.Pointer[Notify]
 	observer Observer
 	log      *slog.Logger
 	view     atomic.Pointer[View] // nil: we do not know
@@ -37,10 +39,12 @@ type Service struct {
 	uses     uses
 	turns    turns
 	ears     ears
+	days     scheduling
 	reload   chan struct{} // asks Run to read the view again
 	owed     chan struct{} // told after every commit that made deliveries
 	alarms   chan struct{} // told after every commit that raised one
 	unread   chan struct{} // told after every commit of what waits to be read
+	untold   chan struct{} // told after every commit of what people are to be told
 }
 
 // New checks cfg and returns a Service that knows nothing yet: until [Service.Load] has read the view, every question
@@ -55,20 +59,26 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		store: cfg.Store, observer: cfg.Observer, log: cfg.Log,
 		known: newKnown(), names: newNames(), reload: make(chan struct{}, 1), owed: make(chan struct{}, 1),
-		alarms: make(chan struct{}, 1), unread: make(chan struct{}, 1),
+		alarms: make(chan struct{}, 1), unread: make(chan struct{}, 1), untold: make(chan struct{}, 1),
 	}
 	s.uses.waiting = map[ID]Use{}
 	s.SetTargets(cfg.Targets)
+	s.SetBrake(Brake{})
+	s.SetNotify(Notify{})
 	return s, nil
 }
 
 // SetTargets says to which targets every revocation is owed from now on.
 func (s *Service) SetTargets(targets []TargetName) { s.targets.Store(&targets) }
 
+// SetBrake says when decisions are held from now on.
+func (s *Service) SetBrake(b Brake) { s.brake.Store(&b) }
+
 // Outcome is what became of one event.
 type Outcome struct {
 	Event     ID
 	State     EventState
+	Held      ID      // under which id all of it, or some, waits for a person; zero when nothing does
 	Duplicate bool    // it had been received before; the rest is what was answered then
 	Alarms    []Alarm // what a person must look at
 	Decided
@@ -87,7 +97,7 @@ func (s *Service) Receive(ctx context.Context, actor Actor, src Source, events .
 		ins := make([]input, len(some))
 		need := Need{Org: src.Org}
 		for i := range some {
-			ins[i] = input{source: src, actor: actor, request: RequestIDFrom(ctx), event: some[i], targets: *s.targets.Load()}
+			ins[i] = s.input(ctx, actor, src, some[i])
 			need.add(ins[i].need())
 		}
 		decided := make([]Outcome, len(some))
@@ -123,6 +133,7 @@ func (s *Service) decide(ctx context.Context, need Need, decision Decision) erro
 	var at Instant
 	err := s.store.Decide(ctx, need, func(f *Facts) (Effects, error) {
 		effects, err := decision(f)
+		effects.Notices = s.notify.Load().notices(f, &effects)
 		done, at = effects, f.Now
 		return effects, err
 	})
@@ -141,6 +152,9 @@ func (s *Service) decide(ctx context.Context, need Need, decision Decision) erro
 	}
 	if len(done.Readings) > 0 {
 		ring(s.unread)
+	}
+	if len(done.Notices) > 0 {
+		ring(s.untold)
 	}
 	return nil
 }
@@ -245,6 +259,12 @@ func (s *Service) Run(ctx context.Context) error {
 			if err := s.EndDue(ctx); err != nil && !errors.Is(err, ErrNotFresh) && ctx.Err() == nil {
 				s.log.Warn("timed blocks and plans wait", "err", err)
 			}
+			if err := s.RunSchedules(ctx); err != nil && !errors.Is(err, ErrNotFresh) && ctx.Err() == nil {
+				s.log.Warn("schedules wait", "err", err)
+			}
+			if err := s.carryPolicies(ctx, PolicyKey{}); err != nil && !errors.Is(err, ErrNotFresh) && ctx.Err() == nil {
+				s.log.Warn("members of a group are not told of its policy yet", "err", err)
+			}
 		case <-s.reload:
 			if err := s.Load(ctx); err != nil {
 				s.log.Warn("view cannot be read yet", "err", err)
@@ -280,15 +300,21 @@ func (s *Service) tidy(ctx context.Context) {
 	if _, err := s.store.DropHearings(ctx, now.Add(-keepHearings)); err != nil && ctx.Err() == nil {
 		s.log.Warn("when sources were heard long ago is not dropped yet", "err", err)
 	}
+	if _, err := s.store.DropHits(ctx, now.Add(-24*time.Hour)); err != nil && ctx.Err() == nil {
+		s.log.Warn("what the brake counted is not dropped yet", "err", err)
+	}
 	if _, err := s.store.DropKeys(ctx, now.Add(-keepKeys)); err != nil && ctx.Err() == nil {
 		s.log.Warn("old idempotency keys are not dropped yet", "err", err)
 	}
 }
 
-// clockJumped lets people know that the machine's clock was moved. Revoking goes on: time never goes back here.
+// clockJumped lets people know that the machine's clock was moved. Revoking goes on, for time never goes back here; schedules wait
+// until somebody has cleared the alarm.
 func (s *Service) clockJumped(ctx context.Context, jump time.Duration) {
-	text := fmt.Sprintf("the machine's clock jumped by %s; see that it is kept right: sessions expire and plans begin by it", jump.Round(time.Second))
+	text := fmt.Sprintf("the machine's clock jumped by %s; see that it is kept right: sessions expire and plans begin by it, and schedules wait until this alarm is cleared", jump.Round(time.Second))
+	s.days.jump.Store(0)
 	if err := s.Raise(ctx, AlarmKey{Org: MainOrg, Kind: AlarmClock, About: "clock"}, text); err != nil {
+		s.days.jump.Store(int64(jump))
 		s.log.Error("alarm", "alarm", AlarmClock, "text", text, "err", err)
 	}
 }

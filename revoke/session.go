@@ -20,7 +20,7 @@ const (
 // Kinds lists every kind.
 func Kinds() []Kind { return []Kind{Browser, Mobile, Desktop, API, DeviceKind} }
 
-// DefaultLifetime is how long a session lives whose application names no end, until policies exist.
+// DefaultLifetime is how long a session lives whose application names no end, where no policy says otherwise.
 const DefaultLifetime = 60 * 24 * time.Hour
 
 // TokenHash is all we keep of a session token.
@@ -58,12 +58,13 @@ type Session struct {
 
 // SessionFacts is what people recognise a session by. Nothing is decided by it.
 type SessionFacts struct {
-	DeviceID   string `json:"device_id,omitempty"` // as the application names the device
-	DeviceName string `json:"device_name,omitempty"`
-	Platform   string `json:"platform,omitempty"`
-	IP         string `json:"ip,omitempty"`
-	UserAgent  string `json:"user_agent,omitempty"`
-	IssuedSent bool   `json:"issued_sent,omitempty"` // issued_at was stated, so a repeat with another one is a conflict
+	DeviceID    string  `json:"device_id,omitempty"` // as the application names the device
+	DeviceName  string  `json:"device_name,omitempty"`
+	Platform    string  `json:"platform,omitempty"`
+	IP          string  `json:"ip,omitempty"`
+	UserAgent   string  `json:"user_agent,omitempty"`
+	ExpiresSent Instant `json:"expires_sent,omitzero"` // the end that was stated, where a policy set an earlier one
+	IssuedSent  bool    `json:"issued_sent,omitempty"` // issued_at was stated, so a repeat with another one is a conflict
 }
 
 // Name returns the id that the application knows the session by.

@@ -18,10 +18,15 @@ type Need struct {
 	Names       []ResourceName // SCIM resources by what must be unique, deleted and inactive ones too
 	Members     []MemberKey    // those of them that are there
 	MembersOf   []ID           // every member of these groups
+	Policies    bool           // also the policies of the org, and in which of their groups these users are; none of them is set meanwhile
+	SetsPolicy  bool           // the same, and nobody decides by the policies of the org meanwhile
 	Cutoffs     bool           // also the cutoffs on these users, these devices and these sessions' ids, and on everyone, kinds and apps
 	SessionsOf  bool           // also every session of these users that has not ended or expired
+	Waiting     bool           // also what waits for a person about these users
 	NewestOf    []Scope        // also the newest session in these scopes of many people (everyone, kind, app, device)
 	Readings    []ID           // events that wait to be read, locked, with the lease that is out now
+	Held        []ID           // what is held, locked, decided or not
+	Brakes      []BrakeNeed    // voices whose hits are counted; they are locked, and what waits for a person about these users is read too
 }
 
 // ResourceName is by what a resource of an authority is looked up when one is created or renamed. Either may be empty.
@@ -298,6 +303,11 @@ type Store interface {
 	Queue
 	Reads
 	Errands
+	Schedules
+	Holds
+	Policies
+	Notices
+	Overview
 	// Clock is the one clock: the database's on PostgreSQL, the process's with a stored mark on SQLite.
 	Clock() Clock
 	Close() error

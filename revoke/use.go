@@ -11,14 +11,14 @@ import (
 // useBatch is how long uses of sessions are gathered before they are written: what a crash can lose of them.
 const useBatch = 30 * time.Second
 
-// idle reports whether s was used for too long by nobody, as far as its row and a later use that we know of tell. Two batches of
+// unused reports whether s was used by nobody for longer than limit, zero being none, as far as its row and a later use that we know of tell. Two batches of
 // uses may not have been written yet.
-func (s *Session) idle(used, now Instant) bool {
-	if s.Idle == 0 {
+func (s *Session) unused(limit time.Duration, used, now Instant) bool {
+	if limit == 0 {
 		return false
 	}
 	last := max(s.IssuedAt, s.RegisteredAt, s.UsedAt, used)
-	return now.Sub(last) > s.Idle+2*useBatch
+	return now.Sub(last) > limit+2*useBatch
 }
 
 // lastUse is when a session was used last, and until when that is written.
@@ -87,7 +87,12 @@ func (s *Service) endIdle(ctx context.Context, session *Session, used Instant) (
 	if err != nil {
 		return false, fmt.Errorf("look up session: %w", err)
 	}
-	if !row.idle(used, s.store.Clock().Now()) {
+	v := s.view.Load()
+	if v == nil {
+		return false, ErrNotFresh
+	}
+	limit := v.idleLimit(&row)
+	if !row.unused(limit, used, s.store.Clock().Now()) {
 		return false, nil
 	}
 	need := Need{Org: row.Org, Sessions: []SessionRef{{Org: row.Org, ID: row.ID}}}
@@ -95,7 +100,7 @@ func (s *Service) endIdle(ctx context.Context, session *Session, used Instant) (
 		src := Source{Name: AdminAuthority, Org: row.Org, Authority: AdminAuthority}
 		d := newDecision(f, input{source: src, actor: Actor{"schedule", "idle limit"}, targets: *s.targets.Load()})
 		d.event.Type = "idle limit"
-		d.sessions(Signal{Kind: SessionsCleared, Session: need.Sessions[0], Command: true, Reason: fmt.Sprintf("not used for %s", row.Idle)}, ID{})
+		d.sessions(Signal{Kind: SessionsCleared, Session: need.Sessions[0], Command: true, Reason: fmt.Sprintf("not used for %s", limit)}, ID{})
 		e, _ := d.close()
 		return e, nil
 	})

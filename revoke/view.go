@@ -16,6 +16,7 @@ type Personal struct {
 	LiftedOver Instant
 	Blocks     []Block
 	Cutoffs    []Cutoff    // of scopes user, user_kind, user_app and user_device
+	Limits     []Limit     // of scope user_kind
 	Joins      []Join      // edges that touch the user, split ones too
 	Joined     []*Personal // everybody who is this person, itself included; nil when alone
 }
@@ -24,12 +25,15 @@ type Personal struct {
 // only people something happened to are in it. It is safe for concurrent use: questions about people wait for nobody, those
 // about single sessions that ended take a read lock on one shard, changes come one at a time.
 type View struct {
-	writing sync.Mutex             // one Apply at a time: people who are joined are rewritten together
-	people  atomic.Pointer[people] // never nil
-	ended   atomic.Int64           // how many ends there are in the shards: most of the time none
-	shards  []viewShard
-	wide    atomic.Pointer[map[Scope]Cutoff] // everyone, kind, app; nil while there is none
-	narrow  struct {                         // devices, and sessions that nobody registered yet
+	writing    sync.Mutex             // one Apply at a time: people who are joined are rewritten together
+	people     atomic.Pointer[people] // never nil
+	ended      atomic.Int64           // how many ends there are in the shards: most of the time none
+	shards     []viewShard
+	wide       atomic.Pointer[map[Scope]Cutoff]     // everyone, kind, app; nil while there is none
+	wideLimits atomic.Pointer[[]Limit]              // of scope kind
+	limited    atomic.Bool                          // there is any limit at all
+	policies   atomic.Pointer[map[PolicyKey]Policy] // nil while there is none
+	narrow     struct {                             // devices, and sessions that nobody registered yet
 		sync.RWMutex
 		cutoffs map[Scope]Cutoff
 		any     atomic.Bool
@@ -130,6 +134,15 @@ func (v *View) Apply(changes ...Change) {
 			}
 			v.link(j.A)
 			v.link(j.B)
+		case c.Limit != nil:
+			v.applyLimit(*c.Limit)
+		case c.Policy != nil:
+			next := map[PolicyKey]Policy{}
+			if have := v.policies.Load(); have != nil {
+				next = maps.Clone(*have)
+			}
+			next[c.Policy.PolicyKey] = next[c.Policy.PolicyKey].later(*c.Policy)
+			v.policies.Store(&next)
 		case c.End != nil:
 			s := v.shard(c.End.Session)
 			s.Lock()
@@ -192,6 +205,20 @@ func (v *View) link(user ID) {
 	for _, p := range all {
 		v.put(p)
 	}
+}
+
+func (v *View) applyLimit(l Limit) {
+	same := func(have Limit) bool { return have.LimitKey() == l.LimitKey() }
+	if v.limited.Store(true); l.Kind == ScopeUserKind {
+		v.change(l.User, func(p *Personal) { p.Limits = upsert(p.Limits, l, same, Limit.Join) })
+		return
+	}
+	var next []Limit
+	if have := v.wideLimits.Load(); have != nil {
+		next = *have
+	}
+	next = upsert(next, l, same, Limit.Join)
+	v.wideLimits.Store(&next)
 }
 
 func (v *View) applyCutoff(c Cutoff) {

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"curfew/revoke"
 )
 
 const (
@@ -50,6 +52,7 @@ type bulkRun struct {
 	ids        map[string]string // by bulkId, what was created
 	patience   context.Context   //nolint:containedctx // until when operations begin, which outlasts the client
 	leaving    context.Context   //nolint:containedctx // until when deactivations begin
+	held       []revoke.ID       // what waits for a person
 	failed     int
 	most       int // errors after which it stops; 0 is none
 }
@@ -79,6 +82,7 @@ func (h *handler) bulk(r *http.Request, x *exchange) (answer, error) {
 	for i := range operations {
 		run.one(i)
 	}
+	x.held = run.held[:min(len(run.held), heldNamed)]
 	for i := range operations {
 		if operations[i].answer.status != 0 {
 			out = append(out, run.shown(&operations[i]))
@@ -86,6 +90,9 @@ func (h *handler) bulk(r *http.Request, x *exchange) (answer, error) {
 	}
 	return answer{status: http.StatusOK, body: encode(map[string]any{"schemas": []string{bulkResponseURI}, "Operations": out})}, nil
 }
+
+// heldNamed is how many held operations the header names: all of a thousand would be longer than a client reads.
+const heldNamed = 32
 
 // one carries out an operation, after those that create what it refers to.
 func (b *bulkRun) one(i int) {
@@ -268,6 +275,7 @@ func (b *bulkRun) serveOne(op *bulkOperation) answer {
 	if err != nil {
 		a = b.refuse(inner, x, err).answer()
 	}
+	b.held = append(b.held, x.held...)
 	return a
 }
 

@@ -42,7 +42,8 @@ func (h *handler) groups(r *http.Request, x *exchange, e endpoint) (answer, erro
 		}
 		ctx, cancel := commitContext(r)
 		defer cancel()
-		return answer{status: http.StatusNoContent}, h.service.DeleteResource(ctx, x.actor, x.source, found.ID)
+		_, err = h.service.DeleteResource(ctx, x.actor, x.source, found.ID)
+		return answer{status: http.StatusNoContent}, err
 	case e.kind == endpointGroups:
 		return h.list(r, x, revoke.TypeGroup, wantedIn(x.query))
 	default:

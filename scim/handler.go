@@ -30,7 +30,7 @@ import (
 type Service interface {
 	CreateResource(ctx context.Context, actor revoke.Actor, src revoke.Source, draft revoke.Draft) (revoke.Provisioned, error)
 	UpdateResource(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID, change func(revoke.Resource) (revoke.Draft, error)) (revoke.Provisioned, error)
-	DeleteResource(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID) error
+	DeleteResource(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID) (revoke.Provisioned, error)
 	DeactivateResource(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID, change func(revoke.Resource) (revoke.Draft, error)) (revoke.Provisioned, error)
 	DeactivateRefused(ctx context.Context, actor revoke.Actor, src revoke.Source, id revoke.ID, why string) error
 	DeactivateRefusedCreation(ctx context.Context, actor revoke.Actor, src revoke.Source, subject revoke.Subject, why string) (carriedOut bool, err error)
@@ -132,6 +132,14 @@ type exchange struct {
 	handled bool // the library called back, and what follows stands
 	answer  answer
 	err     error
+	held    []revoke.ID // what waits for a person
+}
+
+// hold notes what of the request waits for a person.
+func (x *exchange) hold(p revoke.Provisioned) {
+	if !p.Held.IsZero() {
+		x.held = append(x.held, p.Held)
+	}
 }
 
 type answer struct {
@@ -164,6 +172,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a = h.refuse(r, x, err).answer()
 	}
 	maps.Copy(w.Header(), a.header)
+	for _, id := range x.held {
+		w.Header().Add("Curfew-Held", id.String())
+	}
 	w.Header().Set("Content-Type", "application/scim+json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(a.status)

@@ -48,6 +48,7 @@ func (u users) Create(r *http.Request, attributes library.ResourceAttributes) (l
 	if err != nil {
 		return handled(x, answer{}, err)
 	}
+	x.hold(made)
 	a, err := u.shown(r, x, http.StatusCreated, made.Resource)
 	return handled(x, a, err)
 }
@@ -127,6 +128,7 @@ func (u users) update(r *http.Request, x *exchange, change func(now map[string]a
 	if err != nil {
 		return handled(x, answer{}, err)
 	}
+	x.hold(changed)
 	a, err := u.shown(r, x, http.StatusOK, changed.Resource)
 	return handled(x, a, err)
 }
@@ -144,7 +146,9 @@ func (u users) Delete(r *http.Request, id string) error {
 	if err == nil {
 		ctx, cancel := commitContext(r)
 		defer cancel()
-		err = u.service.DeleteResource(ctx, x.actor, x.source, key)
+		var gone revoke.Provisioned
+		gone, err = u.service.DeleteResource(ctx, x.actor, x.source, key)
+		x.hold(gone)
 	}
 	_, err = handled(x, answer{status: http.StatusNoContent}, err)
 	return err

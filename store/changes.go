@@ -20,6 +20,10 @@ func changeKind(c revoke.Change) string {
 		return "join"
 	case c.Lift != nil:
 		return "lift"
+	case c.Limit != nil:
+		return "limit"
+	case c.Policy != nil:
+		return "policy"
 	default:
 		return "end"
 	}

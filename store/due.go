@@ -64,13 +64,15 @@ func (s *Store) Spared(ctx context.Context, org string) (out []revoke.User, err 
 	return out, nil
 }
 
-// LeftBehind returns users on whom a block of the authority was set, or for whom it has a plan that was not carried out, by id.
+// LeftBehind returns users on whom a block of the authority was set, for whom it has a plan that was not carried out, or about whom
+// something of it is held, by id.
 // It is asked when a source is retired, so that a walk through all blocks has no index to be kept for it.
 func (s *Store) LeftBehind(ctx context.Context, org, authority string, after revoke.ID, limit int) ([]revoke.ID, error) {
 	var out []revoke.ID
 	for _, text := range []string{
 		"SELECT DISTINCT user_id FROM blocks WHERE org = $1 AND user_id > $2 AND authority = $3 AND blocked_at <> 0 ORDER BY user_id LIMIT $4",
 		"SELECT user_id FROM plans WHERE org = $1 AND user_id > $2 AND source = $3 AND effective_at <> 0 AND carried_at = 0 ORDER BY user_id LIMIT $4",
+		"SELECT DISTINCT user_id FROM held WHERE org = $1 AND user_id > $2 AND authority = $3 AND decided_at = 0 ORDER BY user_id LIMIT $4",
 	} {
 		err := s.read(ctx, text, func(rows *sql.Rows) error {
 			var id revoke.ID

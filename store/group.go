@@ -198,6 +198,9 @@ func (s *Store) decideGroup(ctx context.Context, w *writer, group []*waiting) (b
 	if err := s.lockReadings(ctx, w, group, facts); err != nil {
 		return false, fmt.Errorf("read: %w", err)
 	}
+	if err := s.lockHeld(ctx, w, group, facts); err != nil {
+		return false, fmt.Errorf("read: %w", err)
+	}
 	var all []made
 	for _, m := range group {
 		facts.Now = s.clock.Next(now)

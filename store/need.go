@@ -28,6 +28,10 @@ type needs struct {
 	newestOf    []revoke.Scope
 	orgs        []string // whose cutoffs for everyone, kind and app are needed; none when no cutoffs are
 	sessionsOf  bool
+	brakes      []revoke.BrakeNeed // each voice once
+	waiting     bool
+	policyOrgs  []string
+	setsPolicy  bool
 	now         revoke.Instant // by what a session has expired, where that only saves reading it
 }
 
@@ -42,6 +46,13 @@ func unite(group []*waiting) *needs {
 		u.names = append(u.names, n.Names...)
 		u.newestOf = append(u.newestOf, n.NewestOf...)
 		u.sessionsOf = u.sessionsOf || n.SessionsOf
+		u.waiting = u.waiting || n.Waiting || len(n.Brakes) > 0
+		for _, b := range n.Brakes {
+			if !slices.ContainsFunc(u.brakes, func(have revoke.BrakeNeed) bool { return have.VoiceKey == b.VoiceKey }) {
+				u.brakes = append(u.brakes, b)
+			}
+		}
+		u.addPolicies(n)
 		for _, id := range n.Users {
 			if !id.IsZero() {
 				u.users = append(u.users, orgID{n.Org, id})
@@ -96,7 +107,10 @@ func (u *needs) narrow() []revoke.Scope {
 // must not both see it absent. They are sorted and taken in the order of the members, so that two transactions never wait for each
 // other. Every name lies in one of a few parts, which are shared; whoever has so many names that the database's table of locks
 // would not hold them takes the parts for itself instead.
-type locks struct{ shared, whole, keys []int64 }
+type locks struct {
+	shared, whole, keys []int64
+	voices              []int64 // counted ones, taken last: who waits for one has written nothing yet
+}
 
 const (
 	lockParts = 512
@@ -110,22 +124,41 @@ func (u *needs) locks() locks {
 		parts[i] = int64(uint64(key) % lockParts) //nolint:gosec // a lock is any 64 bits
 	}
 	slices.Sort(parts)
-	if parts = slices.Compact(parts); len(keys) > mostLocks {
-		return locks{whole: parts}
+	l := locks{shared: slices.Compact(parts), keys: keys, voices: u.voices()}
+	if len(keys) > mostLocks {
+		l = locks{whole: l.shared, voices: l.voices}
 	}
-	return locks{shared: parts, keys: keys}
+	switch {
+	case u.setsPolicy:
+		l.whole = append(l.whole, policyLock)
+	case len(u.policyOrgs) > 0:
+		l.shared = append(l.shared, policyLock)
+	}
+	return l
+}
+
+func (u *needs) voices() []int64 {
+	var keys []int64
+	for _, b := range u.brakes {
+		keys = append(keys, nameKey("voice", b.Org, b.Voice))
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// nameKey is the number by which a name is locked.
+func nameKey(parts ...string) int64 {
+	h := fnv.New64a()
+	for _, part := range parts {
+		_, _ = h.Write([]byte(part))
+		_, _ = h.Write([]byte{0xff}) // in no UTF-8 text, so that parts cannot run into each other
+	}
+	return int64(h.Sum64()) //nolint:gosec // a lock is any 64 bits
 }
 
 func (u *needs) lockKeys() []int64 {
 	var keys []int64
-	lock := func(parts ...string) {
-		h := fnv.New64a()
-		for _, part := range parts {
-			_, _ = h.Write([]byte(part))
-			_, _ = h.Write([]byte{0xff}) // in no UTF-8 text, so that parts cannot run into each other
-		}
-		keys = append(keys, int64(h.Sum64())) //nolint:gosec // a lock is any 64 bits
-	}
+	lock := func(parts ...string) { keys = append(keys, nameKey(parts...)) }
 	for _, id := range u.identifiers {
 		lock("identifier", id.Org, id.Namespace, id.Value)
 	}

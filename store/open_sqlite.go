@@ -24,14 +24,15 @@ func (s *Store) openSQLite(ctx context.Context, cfg Config, path string) error {
 		return err
 	}
 	s.db, s.lock = sqliteDB{}, &serverLock{free: free, doubt: cfg.Doubt}
-	if s.writes, err = sql.Open("sqlite", sqliteDSN(path)); err != nil {
+	if s.writes, err = sql.Open("sqlite", sqliteDSN(path, "cache_size(-65536)")); err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	s.writes.SetMaxOpenConns(1)
 	if err := migrateSQLite(ctx, s.writes, cfg); err != nil {
 		return err
 	}
-	if s.reads, err = sqlx.Open("sqlite", sqliteDSN(path, "query_only(ON)")); err != nil {
+	// Every connection keeps pages of its own: a reader finds more in the system's memory, which all share.
+	if s.reads, err = sqlx.Open("sqlite", sqliteDSN(path, "query_only(ON)", "cache_size(-16384)")); err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	s.reads.SetMaxOpenConns(sqliteReaders)

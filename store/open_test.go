@@ -89,7 +89,7 @@ func TestSchemaOfANewerProgram(t *testing.T) {
 		if err := store.Migrate(t.Context(), quiet(url)); err != nil {
 			t.Fatal(err)
 		}
-		change(t, url, "UPDATE meta SET schema = 9, oldest_program = 1 WHERE one = 1")
+		change(t, url, "UPDATE meta SET schema = 99, oldest_program = 1 WHERE one = 1")
 		if err := store.Migrate(t.Context(), quiet(url)); err != nil {
 			t.Errorf("migrate a newer schema that still bears us: %v", err)
 		}
@@ -100,7 +100,7 @@ func TestSchemaOfANewerProgram(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		change(t, url, "UPDATE meta SET oldest_program = 8 WHERE one = 1")
+		change(t, url, "UPDATE meta SET oldest_program = 98 WHERE one = 1")
 		for name, try := range map[string]func() error{
 			"migrate": func() error { return store.Migrate(t.Context(), quiet(url)) },
 			"open": func() error {
@@ -111,8 +111,8 @@ func TestSchemaOfANewerProgram(t *testing.T) {
 				return err
 			},
 		} {
-			if err := try(); err == nil || !strings.Contains(err.Error(), "needs a curfew that knows schema 8") || !strings.Contains(err.Error(), "1.2.3") {
-				t.Errorf("%s a schema that no longer bears us: got %v, want a refusal that names schema 8 and our version", name, err)
+			if err := try(); err == nil || !strings.Contains(err.Error(), "needs a curfew that knows schema 98") || !strings.Contains(err.Error(), "1.2.3") {
+				t.Errorf("%s a schema that no longer bears us: got %v, want a refusal that names schema 98 and our version", name, err)
 			}
 		}
 	})

@@ -65,9 +65,9 @@ func (s *statement) person(u *needs) {
 		orgs := texts(s, u.identifiers, func(i revoke.Identifier) string { return i.Org })
 		spaces := texts(s, u.identifiers, func(i revoke.Identifier) string { return i.Namespace })
 		values := texts(s, u.identifiers, func(i revoke.Identifier) string { return i.Value })
-		s.WriteString("held AS (SELECT k.* FROM unnest(" + orgs + ", " + spaces + ", " + values + `) AS n (org, namespace, value)` +
+		s.WriteString("holders AS (SELECT k.* FROM unnest(" + orgs + ", " + spaces + ", " + values + `) AS n (org, namespace, value)` +
 			each("identifiers", "k.org = n.org AND k.namespace = n.namespace AND k.value = n.value") + "), ")
-		from = append(from, "SELECT org, user_id FROM held")
+		from = append(from, "SELECT org, user_id FROM holders")
 	}
 	if len(u.users) > 0 {
 		orgs := texts(s, u.users, func(k orgID) string { return k.org })
@@ -172,12 +172,16 @@ func lockPeople(ctx context.Context, w *writer, u *needs, names locks, locked ma
 			") AS n (org, id) ORDER BY n.id) n CROSS JOIN LATERAL (SELECT x.id FROM resources x WHERE x.org = n.org AND x.id = n.id FOR UPDATE) l)")
 		own = " UNION ALL SELECT NULL::uuid FROM (SELECT count(*) FROM own) AS own"
 	}
+	voices := ""
+	if len(u.brakes) > 0 {
+		voices = " UNION ALL SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock(k)) FROM unnest(" + s.arg(numArray(names.voices, number), "bigint[]") + ") AS k) AS voices"
+	}
 	s.WriteString(`, locked AS (SELECT l.id FROM (SELECT org, id FROM person ORDER BY id) p
 			CROSS JOIN LATERAL (SELECT x.id FROM users x WHERE x.org = p.org AND x.id = p.id FOR UPDATE) l)
 		SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock_shared(k)) FROM unnest(` + shared + `) AS k) AS part
 		UNION ALL SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock(k)) FROM unnest(` + whole + `) AS k) AS parts
 		UNION ALL SELECT NULL::uuid FROM (SELECT count(pg_advisory_xact_lock(k)) FROM unnest(` + keys + `) AS k) AS names
-		UNION ALL SELECT id FROM locked` + own)
+		UNION ALL SELECT id FROM locked` + own + voices)
 	return w.query(ctx, s.String(), func(rows *sql.Rows) error {
 		var id revoke.ID
 		err := rows.Scan(&id)
@@ -201,6 +205,12 @@ const (
 	partCutoff
 	partNewest
 	partMember
+	partTally
+	partHit
+	partWaiting
+	partPolicy
+	partLimit
+	partGroup
 )
 
 // part adds one select to the union: a table's columns from k, after what k is.
@@ -239,6 +249,10 @@ func readFacts(ctx context.Context, w *writer, u *needs) (*revoke.Facts, revoke.
 			now = revoke.Instant(r.num[0])
 			return nil
 		}
+		if what == partTally {
+			r.tallyInto(f, u)
+			return nil
+		}
 		return put(f, what, &r)
 	}, s.args...)
 	return f, now, err
@@ -252,7 +266,7 @@ func (s *statement) parts(u *needs) {
 		`(SELECT k.*, n.born, n.registered FROM `+ofPerson("users", "k.id = p.id")+` CROSS JOIN LATERAL
 			(SELECT coalesce(max(born_at), 0) AS born, coalesce(max(registered_at), 0) AS registered FROM sessions WHERE org = p.org AND user_id = p.id) n) AS k`)
 	if len(u.identifiers) > 0 {
-		s.part(partHolding, identifiersTable, "held k")
+		s.part(partHolding, identifiersTable, "holders k")
 	}
 	s.part(partHolding, identifiersTable, ofPerson("identifiers", "k.user_id = p.id"))
 	s.part(partJoin, joinsTable, ofPerson("joins", "k.a = p.id"))
@@ -282,9 +296,33 @@ func (s *statement) parts(u *needs) {
 		s.part(partResource, resourcesTable, "unnest("+orgs+", "+ids(s, u.mentioned, func(k orgID) revoke.ID { return k.id })+") AS n (org, id)"+
 			each("resources", "k.org = n.org AND k.id = n.id"))
 	}
+	s.brakes(u)
 	s.members(u)
 	s.newest(u)
 	s.cutoffs(u)
+	s.policies(u)
+}
+
+// brakes selects how many people the voices have hit, which of these people among them, and what waits about these.
+func (s *statement) brakes(u *needs) {
+	for i := range u.brakes {
+		args := tallyArgs(&u.brakes[i], u.now)
+		org, voice := s.arg(args[0], "text"), s.arg(args[1], "text")
+		marks := []string{"?1", org, "?2", voice}
+		for n, arg := range args[2:] {
+			marks = append(marks, "?"+strconv.Itoa(n+3), s.arg(arg, "bigint"))
+		}
+		marks = append(marks, "LEASTOF", "LEAST("+marks[5]+", "+marks[7]+", "+marks[9]+")")
+		s.raw(partTally, tallyTable.wide, "("+strings.NewReplacer(marks...).Replace(tallied)+") AS k")
+		hits := "k.voice = " + voice + " AND k.org = " + org + " AND k.subject_id = "
+		s.part(partHit, hitsTable, ofPerson("hits", hits+"p.id"))
+		if len(u.devices) > 0 {
+			s.part(partHit, hitsTable, onCarried+each("hits", hits+"n.device_id"))
+		}
+	}
+	if u.waiting {
+		s.part(partWaiting, heldTable, ofPerson("held", "k.user_id = p.id AND k.decided_at = 0"))
+	}
 }
 
 func (s *statement) members(u *needs) {
@@ -341,6 +379,8 @@ func (s *statement) cutoffs(u *needs) {
 	s.part(partCutoff, cutoffsTable, "unnest("+texts(s, u.orgs, func(org string) string { return org })+") AS n (org) JOIN cutoffs k ON k.org = n.org AND k.user_id = '"+zeroID+
 		"' AND k.scope IN ('everyone', 'kind', 'app')")
 	s.part(partCutoff, cutoffsTable, ofPerson("cutoffs", "k.user_id = p.id"))
+	s.part(partLimit, limitsTable, ofPerson("limits", "k.user_id = p.id"))
+	s.part(partLimit, limitsTable, "unnest("+texts(s, u.orgs, func(org string) string { return org })+") AS n (org) JOIN limits k ON k.org = n.org AND k.user_id = '"+zeroID+"'")
 	if narrow := u.narrow(); len(narrow) > 0 {
 		orgs := texts(s, narrow, func(x revoke.Scope) string { return x.Org })
 		kinds := texts(s, narrow, func(x revoke.Scope) string { return string(x.Kind) })
@@ -361,6 +401,17 @@ func (s *statement) cutoffs(u *needs) {
 		onDevice("(SELECT DISTINCT k.org, k.device_id FROM " + ofPerson("sessions", "k.user_id = p.id AND k.ended_at = 0 AND k.expires_at > "+
 			s.arg(int64(u.now), "bigint")+" AND k.device_id <> '"+zeroID+"'") + ") AS n")
 	}
+}
+
+// policies selects what is asked of sessions, and who is in a group that more is asked of.
+func (s *statement) policies(u *needs) {
+	if len(u.policyOrgs) == 0 {
+		return
+	}
+	s.part(partPolicy, policiesTable, "unnest("+texts(s, u.policyOrgs, func(org string) string { return org })+") AS n (org) JOIN policies k ON k.org = n.org")
+	s.raw(partGroup, wide(words("user_id group_id"), nil, nil), `(SELECT p.id AS user_id, m.group_id
+		FROM (SELECT DISTINCT org, group_id FROM policies WHERE group_id <> '`+zeroID+`') n
+		JOIN person p ON p.org = n.org CROSS JOIN LATERAL (SELECT DISTINCT x.group_id FROM members x WHERE x.org = n.org AND x.user_id = p.id AND x.group_id = n.group_id) m) AS k`)
 }
 
 // put adds a row to the facts.
@@ -404,6 +455,26 @@ func put(f *revoke.Facts, what int, r *record) error {
 	case partCutoff:
 		c := r.cutoff()
 		f.Cutoffs[c.Scope] = c
+	case partHit:
+		h := r.hit()
+		f.Hits[h.HitKey] = h
+	case partWaiting:
+		h, err := r.held()
+		if err != nil {
+			return err
+		}
+		f.AddWaiting(h)
+	case partPolicy:
+		p, err := r.policy()
+		if err != nil {
+			return err
+		}
+		f.Policies[p.PolicyKey] = p
+	case partLimit:
+		l := r.limit()
+		f.Limits[l.LimitKey()] = l
+	case partGroup:
+		f.Groups[r.id[0]] = append(f.Groups[r.id[0]], r.id[1])
 	case partNewest:
 		scope := revoke.Scope{Org: r.text[0], Kind: revoke.ScopeKind(r.text[1]), Key: r.text[2], Device: r.id[0]}
 		f.NewestOf[scope] = revoke.Instant(r.num[0])

@@ -18,7 +18,7 @@ type sqliteDB struct{}
 
 // sqlitePragmas are set on every connection. FULL makes a commit wait until the log is on the disk: with less, a power cut
 // loses revocations that were acknowledged.
-var sqlitePragmas = []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "temp_store(MEMORY)", "cache_size(-65536)", "wal_autocheckpoint(4000)"}
+var sqlitePragmas = []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)"}
 
 func sqliteDSN(path string, more ...string) string {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": append(append([]string(nil), sqlitePragmas...), more...)}
@@ -56,7 +56,7 @@ func (sqliteDB) fold(ctx context.Context, w *writer) error {
 }
 
 // sqliteWords are what SQLite calls otherwise than PostgreSQL.
-var sqliteWords = strings.NewReplacer("GREATEST(", "max(", "STRPOS(", "instr(", "$", "?")
+var sqliteWords = strings.NewReplacer("GREATEST(", "max(", "LEAST(", "min(", "STRPOS(", "instr(", "$", "?")
 
 func (sqliteDB) text(s string) string {
 	return sqliteWords.Replace(s)

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"curfew/revoke"
@@ -26,7 +24,7 @@ type reading struct {
 // gather follows the need to its people and reads what hangs on them. The one writer is the lock.
 func (d sqliteDB) gather(ctx context.Context, w *writer, u *needs) (*revoke.Facts, revoke.Instant, error) {
 	r := &reading{w: w, need: u, facts: u.empty(), seen: map[orgID]bool{}}
-	for _, step := range []func(context.Context) error{r.people, r.personal, r.things, r.newest, r.cutoffs} {
+	for _, step := range []func(context.Context) error{r.people, r.personal, r.things, r.newest, r.cutoffs, r.policies, r.brakes} {
 		if err := step(ctx); err != nil {
 			return nil, 0, err
 		}
@@ -36,13 +34,22 @@ func (d sqliteDB) gather(ctx context.Context, w *writer, u *needs) (*revoke.Fact
 
 // look runs a question once for every key, several keys at a time, and calls each on the rows of a table that it selects.
 func (r *reading) look(ctx context.Context, t *table, question string, each func(record) error, keys ...[]any) error {
+	parts := strings.Split(question, "?") // each but the first begins with the number of an argument, which has one digit
 	for at := 0; at < len(keys); {
 		n := atOnce(len(keys) - at)
-		width := len(keys[at])
-		text := r.w.text(question, n, func() string { return repeated(strings.ReplaceAll(question, "LIST", t.list), n, width) })
-		args := make([]any, 0, n*width)
+		text := r.w.text(question, n, func() string {
+			bare := []string{parts[0]}
+			for _, part := range parts[1:] { // without numbers, as in [table.inserts]
+				bare = append(bare, part[1:])
+			}
+			one := strings.ReplaceAll(strings.Join(bare, "?"), "LIST", t.list)
+			return strings.Repeat(one+" UNION ALL ", n-1) + one
+		})
+		args := make([]any, 0, n*len(parts))
 		for _, key := range keys[at : at+n] {
-			args = append(args, key...)
+			for _, part := range parts[1:] {
+				args = append(args, key[part[0]-'1'])
+			}
 		}
 		err := r.w.query(ctx, text, func(rows *sql.Rows) error {
 			row, err := t.scan(rows)
@@ -59,20 +66,6 @@ func (r *reading) look(ctx context.Context, t *table, question string, each func
 	return nil
 }
 
-// repeated is a question asked n times over, each with arguments of its own.
-func repeated(question string, n, width int) string {
-	all := make([]string, n)
-	for i := range all {
-		all[i] = argument.ReplaceAllStringFunc(question, func(mark string) string {
-			number, _ := strconv.Atoi(mark[1:]) // the expression matches digits only
-			return "?" + strconv.Itoa(number+i*width)
-		})
-	}
-	return strings.Join(all, " UNION ALL ")
-}
-
-var argument = regexp.MustCompile(`\?[0-9]+`)
-
 // The questions of a group, in SQLite's words. LIST is the table's columns. NOT INDEXED leaves the primary key, which is the
 // table itself.
 const (
@@ -84,6 +77,9 @@ const (
 	cutoffsOf     = "SELECT LIST FROM cutoffs WHERE org = ?1 AND user_id = ?2"
 	cutoffsWide   = "SELECT LIST FROM cutoffs WHERE org = ?1 AND user_id = '" + zeroID + "' AND scope IN ('everyone', 'kind', 'app')"
 	cutoffsNarrow = "SELECT LIST FROM cutoffs WHERE org = ?1 AND user_id = ?2 AND scope = ?3 AND device_id = ?4 AND key = ?5"
+	limitsOf      = "SELECT LIST FROM limits WHERE org = ?1 AND user_id = ?2"
+	policiesOf    = "SELECT LIST FROM policies WHERE org = ?1"
+	groupsOfUser  = "SELECT DISTINCT group_id, user_id FROM members WHERE org = ?1 AND user_id = ?2 AND group_id IN (SELECT group_id FROM policies WHERE org = ?1)"
 	liveOf        = "SELECT LIST FROM sessions WHERE org = ?1 AND user_id = ?2 AND ended_at = 0 AND expires_at > ?3"
 	eventBy       = "SELECT LIST FROM events WHERE org = ?1 AND authority = ?2 AND sender_id = ?3 AND sender_id <> ''"
 	deviceBy      = "SELECT LIST FROM device_identifiers WHERE org = ?1 AND namespace = ?2 AND value = ?3"
@@ -94,6 +90,8 @@ const (
 	membersOf     = "SELECT LIST FROM members WHERE org = ?1 AND group_id = ?2"
 	resourceNamed = "SELECT LIST FROM resources WHERE org = ?1 AND authority = ?2 AND type = ?3 AND user_name_folded = ?4"
 	resourceKnown = "SELECT LIST FROM resources WHERE org = ?1 AND authority = ?2 AND type = ?3 AND external_id = ?4 AND external_id <> ''"
+	hitBy         = "SELECT LIST FROM hits WHERE org = ?1 AND voice = ?2 AND subject_id = ?3"
+	waitingOf     = "SELECT LIST FROM held WHERE org = ?1 AND user_id = ?2 AND decided_at = 0"
 	newestOfUser  = "SELECT ?2 AS id, coalesce(max(born_at), 0), coalesce(max(registered_at), 0) FROM sessions WHERE org = ?1 AND user_id = ?2"
 )
 
@@ -304,6 +302,39 @@ func (r *reading) newest(ctx context.Context) error {
 	return nil
 }
 
+// brakes reads how many people the voices have hit, which of these people among them, and what waits about these.
+func (r *reading) brakes(ctx context.Context) error {
+	for i := range r.need.brakes {
+		b := &r.need.brakes[i]
+		err := r.look(ctx, tallyTable, sqliteTallied, func(row record) error {
+			row.tallyInto(r.facts, r.need)
+			return nil
+		}, tallyArgs(b, r.need.now))
+		if err != nil {
+			return err
+		}
+		err = r.look(ctx, hitsTable, hitBy, func(row record) error {
+			h := row.hit()
+			r.facts.Hits[h.HitKey] = h
+			return nil
+		}, keys(append(slices.Clone(r.users), r.devices...), func(k orgID) []any { return []any{b.Org, clean(b.Voice), idText(k.id)} })...)
+		if err != nil {
+			return err
+		}
+	}
+	if !r.need.waiting {
+		return nil
+	}
+	return r.look(ctx, heldTable, waitingOf, func(row record) error {
+		h, err := row.held()
+		r.facts.AddWaiting(h)
+		return err
+	}, keys(r.users, orgID.key)...)
+}
+
+// sqliteTallied is tallied in SQLite's words.
+var sqliteTallied = strings.Replace(tallied, "LEASTOF", "min(?3, ?4, ?5)", 1)
+
 // cutoffs reads what covers the sessions of the people.
 func (r *reading) cutoffs(ctx context.Context) error {
 	if !r.need.cutoffs() {
@@ -339,3 +370,35 @@ func (r *reading) cutoffs(ctx context.Context) error {
 	}
 	return nil
 }
+
+// policies reads what is asked of sessions, and who is in a group that more is asked of.
+func (r *reading) policies(ctx context.Context) error {
+	limit := func(row record) error {
+		l := row.limit()
+		r.facts.Limits[l.LimitKey()] = l
+		return nil
+	}
+	if r.need.cutoffs() {
+		nobody := keys(r.need.orgs, func(org string) []any { return []any{org, zeroID} })
+		if err := r.look(ctx, limitsTable, limitsOf, limit, append(keys(r.users, orgID.key), nobody...)...); err != nil {
+			return err
+		}
+	}
+	grouped := false
+	err := r.look(ctx, policiesTable, policiesOf, func(row record) error {
+		p, err := row.policy()
+		r.facts.Policies[p.PolicyKey] = p
+		grouped = grouped || !p.Group.IsZero()
+		return err
+	}, keys(r.need.policyOrgs, func(org string) []any { return []any{org} })...)
+	if err != nil || !grouped {
+		return err
+	}
+	return r.look(ctx, membershipTable, groupsOfUser, func(row record) error {
+		r.facts.Groups[row.id[1]] = append(r.facts.Groups[row.id[1]], row.id[0])
+		return nil
+	}, keys(r.users, orgID.key)...)
+}
+
+// membershipTable is the shape of who is in which group.
+var membershipTable = newTable(table{name: "members", ids: words("group_id user_id")})

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"log/slog"
@@ -47,9 +48,9 @@ func TestEverySQLiteConnectionIsDurable(t *testing.T) {
 		t.Error("SQLite must have one writer")
 	}
 	for i, conn := range append(conns, w.conn) {
-		for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "5000", "query_only": "1"} {
-			if pragma == "query_only" && conn == w.conn {
-				want = "0"
+		for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "5000", "query_only": "1", "cache_size": "-16384"} {
+			if conn == w.conn {
+				want = cmp.Or(map[string]string{"query_only": "0", "cache_size": "-65536"}[pragma], want)
 			}
 			if got := pragmaOf(t.Context(), t, conn, pragma); got != want {
 				t.Errorf("connection %d of %d: PRAGMA %s: got %s, want %s", i+1, len(conns)+1, pragma, got, want)

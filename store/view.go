@@ -29,6 +29,14 @@ func (s *Store) LoadView(ctx context.Context, apply func(...revoke.Change)) erro
 			some = nil
 		}
 	}
+	err := s.rowsOf(ctx, policiesTable, "set_at <> 0", func(r record) error {
+		p, err := r.policy()
+		add(revoke.Effects{Policies: []revoke.Policy{p}})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read policies: %w", err)
+	}
 	for _, part := range []struct {
 		table *table
 		where string
@@ -38,6 +46,7 @@ func (s *Store) LoadView(ctx context.Context, apply func(...revoke.Change)) erro
 		{joinsTable, "at <> 0 OR split_at <> 0", func(r *record) { add(revoke.Effects{Joins: []revoke.Join{r.join()}}) }},
 		{blocksTable, "blocked_at <> 0 OR lifted_at <> 0", func(r *record) { add(revoke.Effects{Blocks: []revoke.Block{r.block()}}) }},
 		{cutoffsTable, "at <> 0 OR spared_at <> 0", func(r *record) { add(revoke.Effects{Cutoffs: []revoke.Cutoff{r.cutoff()}}) }},
+		{limitsTable, "at <> 0", func(r *record) { add(revoke.Effects{Limits: []revoke.Limit{r.limit()}}) }},
 	} {
 		if err := s.rowsOf(ctx, part.table, part.where, func(r record) error { part.each(&r); return nil }); err != nil {
 			return fmt.Errorf("read %s: %w", part.table.name, err)

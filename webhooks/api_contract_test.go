@@ -32,7 +32,7 @@ type apiFixture struct {
 
 // apiFixtures has one entry for every registered type that calls its sender.
 func apiFixtures() map[string]apiFixture {
-	all := map[string]apiFixture{"entra-graph": entraGraphAPI(), "okta-log": oktaLogAPI()}
+	all := map[string]apiFixture{"entra-graph": entraGraphAPI(), "event-grid": eventGridAPI(), "okta-log": oktaLogAPI()}
 	maps.Copy(all, hrAPIFixtures())
 	return all
 }

@@ -64,38 +64,59 @@ func depth(body []byte) int {
 // duplicateKey returns a member's name that stands twice in one object of valid JSON, looking levels deep. Two readers of
 // such a message can understand two different things by it.
 func duplicateKey(body []byte, levels int) (string, bool) {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
 	type level struct {
-		seen map[string]bool // nil in an array
-		name bool            // the next token is a member's name
+		seen map[string]bool // nil in an array, and deeper than is looked
+		name bool            // the next text is a member's name
 	}
 	var stack []level
-	for {
-		token, err := dec.Token()
-		if err != nil {
-			return "", false // the end: the body was found valid before
-		}
+	for at := 0; at < len(body); at++ {
 		top := len(stack) - 1
-		if name, ok := token.(string); ok && top >= 0 && stack[top].name {
-			if len(stack) <= levels && stack[top].seen[name] {
+		switch body[at] {
+		case '{':
+			l := level{name: len(stack) < levels}
+			if l.name {
+				l.seen = map[string]bool{}
+			}
+			stack = append(stack, l)
+		case '[':
+			stack = append(stack, level{})
+		case '}', ']':
+			if top < 0 {
+				return "", false // never: the body was found valid before
+			}
+			stack = stack[:top]
+		case ',':
+			if top >= 0 {
+				stack[top].name = stack[top].seen != nil
+			}
+		case '"':
+			begin := at
+			for at++; at < len(body) && body[at] != '"'; at++ {
+				if body[at] == '\\' {
+					at++
+				}
+			}
+			if top < 0 || !stack[top].name || at >= len(body) {
+				continue
+			}
+			name := textOf(body[begin : at+1])
+			if stack[top].seen[name] {
 				return name, true
 			}
 			stack[top].seen[name], stack[top].name = true, false
-			continue
-		}
-		if top >= 0 && stack[top].seen != nil {
-			stack[top].name = true // whatever comes now is the value, and after it a name
-		}
-		switch token {
-		case json.Delim('{'):
-			stack = append(stack, level{seen: map[string]bool{}, name: true})
-		case json.Delim('['):
-			stack = append(stack, level{})
-		case json.Delim('}'), json.Delim(']'):
-			stack = stack[:top]
 		}
 	}
+	return "", false
+}
+
+// textOf is what a JSON text says.
+func textOf(quoted []byte) string {
+	if inner := quoted[1 : len(quoted)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+		return string(inner)
+	}
+	var text string
+	_ = json.Unmarshal(quoted, &text) // of a valid body
+	return text
 }
 
 // canonical returns the one form of a JSON value that all its spellings share: members in order, no blanks, numbers as they

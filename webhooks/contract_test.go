@@ -18,7 +18,7 @@ func fixtures() map[string]revoketest.SourceFixture {
 	maps.Copy(all, signedFixtures())
 	all["custom"], all["okta"] = customFixture(), oktaFixture()
 	all["bamboohr"], all["hibob"] = bambooFixture(), bobFixture()
-	all["entra-graph"], all["entra-audit"] = entraGraphFixture(), entraAuditFixture()
+	all["entra-graph"], all["entra-audit"], all["event-grid"] = entraGraphFixture(), entraAuditFixture(), eventGridFixture()
 	return all
 }
 

@@ -33,6 +33,7 @@ func init() {
 type custom struct {
 	source    revoke.Source
 	verifies  verifier
+	unsigned  bool
 	language  language
 	format    string
 	headers   []string // lower case
@@ -65,6 +66,7 @@ func newCustom(src revoke.Source, s Form, deps Deps) (*custom, error) {
 	for _, name := range s.Headers {
 		c.headers = append(c.headers, strings.ToLower(name))
 	}
+	c.unsigned = s.Verify.none
 	c.verifies, err = s.Verify.verifier(deps.Clients)
 	note(err)
 	for _, e := range []struct {
@@ -126,6 +128,9 @@ func (c *custom) Limits() Limits {
 	}
 	return Limits{Body: c.body, ContentTypes: []string{"application/json", "application/cloudevents+json", "application/cloudevents-batch+json"}}
 }
+
+// Unsigned reports whether the sender need prove nothing.
+func (c *custom) Unsigned() bool { return c.unsigned }
 
 // Verify asks the way that was chosen.
 func (c *custom) Verify(r Request) (Evidence, error) { return c.verifies(r) }

@@ -196,12 +196,13 @@ type tenant struct {
 	graph *imitation
 	typ   string
 	keys  map[string]any
+	more  []func(own any) // sets what keys cannot
 }
 
-func newTenant(t *testing.T, typ string, keys map[string]any) *tenant {
+func newTenant(t *testing.T, typ string, keys map[string]any, more ...func(own any)) *tenant {
 	t.Helper()
 	g, address := newImitation(t)
-	d := &tenant{&office{core: deciding(t), observer: &revoketest.Refusals{}}, g, typ, graphKeys(address, "the-client-secret")}
+	d := &tenant{&office{core: deciding(t), observer: &revoketest.Refusals{}}, g, typ, graphKeys(address, "the-client-secret"), more}
 	maps.Copy(d.keys, keys)
 	d.open()
 	return d
@@ -213,6 +214,9 @@ func (d *tenant) open() {
 	typ, _ := webhooks.Lookup(d.typ)
 	own := typ.NewSettings()
 	ownKeys(own, d.keys)
+	for _, set := range d.more {
+		set(own)
+	}
 	deps := calling(d.store.Clock())
 	handler, err := webhooks.New(webhooks.Config{
 		Sources: map[string]webhooks.Source{"entra": {

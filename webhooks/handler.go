@@ -127,6 +127,9 @@ func newSeat(name string, src Source, deps Deps, lookup func(string) (Type, bool
 		return nil, fmt.Errorf("settings of type %s are %T, not the %s that NewSettings makes", t.Name, src.Settings, want)
 	}
 	receiver, err := t.Make(src.Source, src.Settings, deps)
+	if err == nil {
+		err = Believable(receiver, src.InsecureTransportOnly)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ func presetFixtures() map[string]revoketest.SourceFixture {
 	return map[string]revoketest.SourceFixture{
 		"pagerduty": pagerdutyFixture(), "jamf": jamfFixture(), "splunk": splunkFixture(), "sentinel": sentinelFixture(),
 		"crowdstrike": crowdstrikeFixture(), "elastic": elasticFixture(), "wazuh": wazuhFixture(), "merge": mergeFixture(), "personio": personioFixture(),
-		"workday": workdayFixture(),
+		"workday": workdayFixture(), "entra-lifecycle": entraLifecycleFixture(),
 	}
 }
 
@@ -150,5 +150,18 @@ func workdayFixture() revoketest.SourceFixture {
 	f.Sign = func(r *http.Request, _, key string) { r.SetBasicAuth("curfew", key) }
 	f.News = func(id, person string) string { return event(id, "Terminate Employee", person) }
 	f.Unknown = func(id string) string { return event(id, "Explode Robot", "sally") }
+	return f
+}
+
+// lifecycleCallout is a call-out of a lifecycle workflow about a person.
+func lifecycleCallout(id, what, person string) string {
+	return fmt.Sprintf(`{"data":{"@odata.type":"#microsoft.graph.identityGovernance.customTaskExtension%s","subject":{"id":%q,"userPrincipalName":"%s@example.edu"},"taskProcessingResult":{"id":%q},"workflow":{"id":"w-1","displayName":"Offboard"}},"source":"x","type":"y"}`, what, person, person, id)
+}
+
+func entraLifecycleFixture() revoketest.SourceFixture {
+	f := preset("entra-lifecycle", revoke.Terminated)
+	f.Sign = func(r *http.Request, _, key string) { r.Header.Set("X-Curfew-Secret", key) }
+	f.News = func(id, person string) string { return lifecycleCallout(id, "CalloutData", person) }
+	f.Unknown = func(id string) string { return lifecycleCallout(id, "OfTomorrow", "sally") }
 	return f
 }

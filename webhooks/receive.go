@@ -121,8 +121,8 @@ func (s *seat) respond(outcomes []revoke.Outcome) Response {
 		answer.Header = http.Header{}
 	}
 	for _, o := range outcomes {
-		if o.State == revoke.EventHeld {
-			answer.Header.Add("Curfew-Held", o.Event.String())
+		if !o.Held.IsZero() {
+			answer.Header.Add("Curfew-Held", o.Held.String())
 		}
 	}
 	return answer

@@ -29,6 +29,23 @@ func (v verifier) below(key string) verifier {
 	}
 }
 
+// Unsigned is a [Receiver] that can be set so that its sender need not prove itself.
+type Unsigned interface {
+	// Unsigned reports whether it is.
+	Unsigned() bool
+}
+
+// Believable refuses a receiver by which whoever reaches its address would be believed, unless transportOnly says so in as many words.
+// It is [revoke.Invalid].
+func Believable(r Receiver, transportOnly bool) error {
+	if u, can := r.(Unsigned); can && u.Unsigned() && !transportOnly {
+		return revoke.Invalid{
+			Field: "verify", Problem: "is none, so that nobody could be believed", Fix: "write insecure_transport_only: true beside it to believe whoever reaches the address, or a way of verification",
+		}
+	}
+	return nil
+}
+
 // secretName is how evidence and errors call a secret.
 func secretName(i int) string { return fmt.Sprintf("secrets[%d]", i) }
 

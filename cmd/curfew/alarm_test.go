@@ -158,13 +158,21 @@ func (p program) alarms(t *testing.T, folder, database string) {
 	}
 }
 
-func TestAlarmByMailIsAWarning(t *testing.T) {
+func TestMailSettings(t *testing.T) {
 	t.Parallel()
-	loaded, err := loadText(t, "alarms: [{type: mail, to: [soc@example.edu]}]\nmail: {smtp: mail.example.edu:25, from: c@example.edu}")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if all := strings.Join(loaded.Warnings, "\n"); !strings.Contains(all, "alarms[0] (") || !strings.Contains(all, "nobody is told by it") {
-		t.Errorf("warnings are %q, want one that nobody is told by mail", all)
+	const good = "mail: {smtp: mail.example.edu:587, from: curfew@example.edu, user: curfew, password: pw}\n"
+	for text, want := range map[string]string{
+		good + "alarms: [{type: mail, to: [soc@example.edu]}]\nnotify: {signed_out: true, new_device: true}": "",
+		"alarms: [{type: mail, to: [soc@example.edu]}]":                                                      "mail.smtp",
+		good + "alarms: [{type: mail}]":                                                                      "alarms[0].to",
+		"notify: {signed_out: true}":                                                                         "mail.smtp",
+		"notify: {new_device: true}":                                                                         "mail.smtp",
+		"mail: {smtp: mail.example.edu:587, from: nobody}":                                                   "mail.from",
+		"mail: {smtp: mail.example.edu:587, from: c@example.edu, password: pw}":                              "mail.user",
+	} {
+		_, err := loadText(t, text)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "curfew.yaml:")) {
+			t.Errorf("%s\ngot %v, want a mistake at %q with its file and line", text, err, want)
+		}
 	}
 }

@@ -27,10 +27,15 @@ func (s *server) newTeller(l *Loaded) (*revoke.Teller, error) {
 	calls := outbound.NewMaker(outbound.Config{Version: thisVersion().Version})
 	receivers := map[string]revoke.Receiver{}
 	for i, a := range l.Alarms {
-		if a.Type != "webhook" {
-			continue // a warning said that it is not sent
-		}
 		name := fmt.Sprintf("alarms[%d]", i)
+		if a.Type == "mail" {
+			mailer, err := l.Mail.open(s.store.Clock())
+			if err != nil {
+				return nil, err
+			}
+			receivers[name] = mailer.Alarms(a.To)
+			continue
+		}
 		receiver, err := a.open(name, targets.Deps{Clients: calls, Clock: s.store.Clock()})
 		if err != nil {
 			return nil, err

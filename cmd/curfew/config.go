@@ -20,17 +20,17 @@ type Config struct {
 	Tokens         []tokenSettings            `yaml:"tokens" reread:"true" example:"[{name: portal, scopes: [sessions], app: portal, secret: \"${PORTAL_TOKEN}\"}]" help:"bearer tokens of those who call Curfew"`
 	Sources        map[string]*sourceSettings `yaml:"sources" reread:"true" example:"{okta: {type: okta, secrets: [\"${OKTA_HOOK_SECRET}\"]}}" help:"senders of webhooks, by name: /hooks/NAME"`
 	Targets        map[string]*targetSettings `yaml:"targets" reread:"true" example:"{portal: {type: webhook, url: https://portal.example.edu/logout, secret: \"${PORTAL_HOOK}\"}}" help:"systems in which Curfew revokes, by name"`
-	Brake          brakeSettings              `yaml:"brake" reread:"true" example:"off, or {users: 50, percent: 20}" help:"when a flood of revocations is held, or off" planned:"the brake"`
+	Brake          brakeSettings              `yaml:"brake" reread:"true" example:"off, or {users: 50, percent: 20}" help:"when a flood of revocations is held, or off"`
 	BreakGlass     []breakGlass               `yaml:"break_glass" example:"[{iss: https://id.example.edu, sub: root}]" help:"people whom only an admin blocks"`
-	Approvals      int                        `yaml:"approvals" example:"1" help:"how many people a revocation of many takes" planned:"a second person's approval; until then 2 refuses orders for many"`
+	Approvals      int                        `yaml:"approvals" example:"1" help:"how many people a revocation of many takes"`
 	Logout         string                     `yaml:"logout" example:"session" oneof:"session everywhere" help:"what an application's own log-out ends"`
 	ForwardAuth    forwardAuth                `yaml:"forward_auth" example:"{cookie: session}" help:"how /verify finds the session token"`
-	SignIn         signIn                     `yaml:"sign_in" example:"{issuer: https://id.example.edu, client_id: curfew, client_secret: \"${CURFEW_OIDC}\"}" help:"OpenID Connect for the console" planned:"the console"`
+	SignIn         signIn                     `yaml:"sign_in" example:"{issuer: https://id.example.edu, client_id: curfew, client_secret: \"${CURFEW_OIDC}\"}" help:"OpenID Connect for the console and for /me"`
 	Alarms         []alarmSettings            `yaml:"alarms" reread:"true" example:"[{type: webhook, url: https://chat.example.edu/hook, secret: \"${ALARM_HOOK}\"}]" help:"whom alarms are sent to"`
-	Mail           mailSettings               `yaml:"mail" example:"{smtp: mail.example.edu:587, from: curfew@example.edu}" help:"the mail server" planned:"mail"`
-	Notify         notifySettings             `yaml:"notify" example:"{signed_out: true}" help:"what people are told about their own devices" planned:"messages to people"`
-	Embed          originURL                  `yaml:"embed" example:"https://portal.example.edu" help:"the one origin that may frame /me" planned:"the console"`
-	PasswordURL    webURL                     `yaml:"password_url" example:"https://id.example.edu/password" help:"where people change their password" planned:"the console"`
+	Mail           mailSettings               `yaml:"mail" example:"{smtp: mail.example.edu:587, from: curfew@example.edu}" help:"the mail server"`
+	Notify         notifySettings             `yaml:"notify" example:"{signed_out: true}" help:"what people are told about their own devices"`
+	Embed          originURL                  `yaml:"embed" example:"https://portal.example.edu" help:"the one origin that may frame /me"`
+	PasswordURL    webURL                     `yaml:"password_url" example:"https://id.example.edu/password" help:"where people change their password"`
 	TLS            tlsSettings                `yaml:"tls" example:"{cert: /etc/curfew/tls.crt, key: /etc/curfew/tls.key}" help:"certificate and key, where no proxy does it"`
 	TrustedProxies []network                  `yaml:"trusted_proxies" example:"[10.0.0.0/8]" help:"proxies whose X-Forwarded-For is believed"`
 	Log            logSettings                `yaml:"log" reread:"true" example:"{format: json, level: info}" help:"what is logged, on standard error"`

@@ -34,6 +34,7 @@ func TestProgram(t *testing.T) {
 	t.Run("outage", p.outage)
 	t.Run("demo", p.demo)
 	t.Run("crash", p.crash)
+	t.Run("crash while reading", func(t *testing.T) { onEach(t, p.crashWhileReading) })
 }
 
 const sally = "sally@example.edu"

@@ -45,18 +45,20 @@ type commands struct {
 	JSON   bool   `name:"json" help:"Write data as JSON."`
 	remoteFlags
 
-	Serve   serveCommand   `cmd:"" help:"Run the server."`
-	Demo    demoCommand    `cmd:"" help:"Tell the story of a suspension, on throw-away data."`
-	Check   checkCommand   `cmd:"" help:"Check the configuration and show what holds, without secrets."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database to this version's schema, and stop."`
-	User    userCommand    `cmd:"" help:"Look at people, block them and lift that."`
-	Session sessionCommand `cmd:"" help:"Look at sessions and end them."`
-	Revoke  revokeCommand  `cmd:"" help:"End the sessions of a person, on a device, of a kind, in an application, or of everybody."`
-	Parked  parkedCommand  `cmd:"" help:"Deliveries that wait for a person."`
-	Source  sourceCommand  `cmd:"" help:"Who sends news, and what it does."`
-	Target  targetCommand  `cmd:"" help:"Where Curfew revokes, and how it goes there."`
-	Token   tokenCommand   `cmd:"" help:"Make a bearer token and the line for the configuration."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve    serveCommand    `cmd:"" help:"Run the server."`
+	Demo     demoCommand     `cmd:"" help:"Tell the story of a suspension, on throw-away data."`
+	Check    checkCommand    `cmd:"" help:"Check the configuration and show what holds, without secrets."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this version's schema, and stop."`
+	User     userCommand     `cmd:"" help:"Look at people, block them and lift that."`
+	Session  sessionCommand  `cmd:"" help:"Look at sessions and end them."`
+	Revoke   revokeCommand   `cmd:"" help:"End the sessions of a person, on a device, of a kind, in an application, or of everybody."`
+	Schedule scheduleCommand `cmd:"" help:"What is ordered for later."`
+	Parked   parkedCommand   `cmd:"" help:"Deliveries that wait for a person."`
+	Source   sourceCommand   `cmd:"" help:"Who sends news, and what it does."`
+	Target   targetCommand   `cmd:"" help:"Where Curfew revokes, and how it goes there."`
+	Link     linkCommand     `cmd:"" help:"Make a link that lets somebody sign in once."`
+	Token    tokenCommand    `cmd:"" help:"Make a bearer token and the line for the configuration."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 
 	Completion completionCommand `cmd:"" help:"Write what lets a shell complete this command line."`
 }

@@ -5,7 +5,7 @@ package main
 var (
 	plannedSources = []string{
 		"apple-business", "auth0", "authentik", "backchannel-logout", "box", "caep", "cloudflare", "crowdstrike", "custom",
-		"defender", "duo", "elastic", "entra", "entra-lifecycle", "entra-risk", "event-grid", "finch", "fusionauth",
+		"defender", "duo", "elastic", "entra", "entra-risk", "finch", "fusionauth",
 		"global-token-revocation", "google", "google-directory", "google-reports", "google-risc", "graph", "gusto", "hibp",
 		"intune", "jamf", "jumpcloud", "jwt", "kandji", "keycloak", "kolide", "merge", "n8n", "okta", "okta-log", "onelogin", "p2-keycloak",
 		"pagerduty", "paylocity", "personio", "pingone", "rippling", "risc", "sentinel", "splunk", "spycloud", "ssf",

@@ -40,7 +40,7 @@ func (p *parts) reload(ctx context.Context) {
 // take lets next hold as far as SIGHUP may change it, all of it or nothing, and returns the targets that are gone.
 func (p *parts) take(ctx context.Context, next *Loaded) (gone []string, err error) {
 	next = p.settings.with(next)
-	doors, attendant, err := p.doors(next)
+	doors, attendant, err := p.doors(next) //nolint:contextcheck // each request has a context of its own
 	if err != nil {
 		return nil, err
 	}
@@ -56,10 +56,12 @@ func (p *parts) take(ctx context.Context, next *Loaded) (gone []string, err erro
 	// What a new caller orders is owed to the new targets, so they are there first.
 	p.service.SetTargets(after)
 	p.service.SetSources(next.listened())
+	p.service.SetBrake(next.brake())
 	p.metrics.Follow(next.sourceNames(), next.systemNames())
 	if err := p.app.Replace(doors); err != nil { //nolint:contextcheck // each request has a context of its own
 		p.service.SetTargets(before)
 		p.service.SetSources(p.settings.listened())
+		p.service.SetBrake(p.settings.brake())
 		p.metrics.Follow(p.settings.sourceNames(), p.settings.systemNames())
 		return nil, err
 	}

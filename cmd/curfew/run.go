@@ -32,6 +32,9 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	p.deliver(background, s.deliveries.Load())
 	p.attend(background, s.attendant.Load())
 	p.tell(background, s.teller)
+	if s.notifier != nil {
+		p.start(background, s.notifier.Run)
+	}
 	var err error
 	for stopping := false; !stopping; {
 		select {

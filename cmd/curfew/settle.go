@@ -215,11 +215,16 @@ func (l *Loaded) settleMessages(d *decoder) {
 			d.problem(l.at(key), key+".to", "is missing for an alarm of type mail", "to: [soc@example.edu]")
 		case a.Type == "mail" && l.Mail.SMTP == "" && !d.troubled("mail"):
 			d.problem(l.at(key), "mail.smtp", "is missing for an alarm of type mail", "mail: {smtp: mail.example.edu:587, from: curfew@example.edu}")
-		case a.Type == "mail":
-			l.Warnings = append(l.Warnings, fmt.Sprintf("%s (%s) has type mail, which this version does not send yet: nobody is told by it", key, l.at(key)))
 		case a.Type == "webhook" && !d.troubled(key):
 			l.invalid(d, key, a.check(key))
 		}
+	}
+	if (l.Notify.SignedOut || l.Notify.NewDevice) && l.Mail.SMTP == "" && !d.troubled("mail") {
+		d.problem(l.at("notify"), "mail.smtp", "is missing: people are told by mail", "mail: {smtp: mail.example.edu:587, from: curfew@example.edu}")
+	}
+	if l.Mail.SMTP != "" && !d.troubled("mail") {
+		_, err := l.Mail.open(&revoke.ProcessClock{})
+		l.invalid(d, "mail", err)
 	}
 }
 
@@ -234,7 +239,7 @@ func (l *Loaded) planned() []string {
 			continue
 		}
 		same := reflect.DeepEqual(reflect.ValueOf(l.Config).FieldByIndex(f.Index).Interface(), usual.FieldByIndex(f.Index).Interface())
-		if name == "brake" && l.Brake.Off || name != "brake" && same {
+		if same {
 			continue // what it asks for is how this version behaves
 		}
 		out = append(out, fmt.Sprintf("%s is set (%s), but this version has no %s yet: it changes nothing", name, l.at(name), strings.TrimPrefix(lacks, "the ")))
@@ -249,6 +254,19 @@ func (l *Loaded) wasSet(name string) bool {
 		}
 	}
 	return false
+}
+
+// brake is what the core holds decisions by.
+func (l *Loaded) brake() revoke.Brake {
+	b := &l.Brake
+	out := revoke.Brake{
+		On: !b.Off, Users: b.Users, Percent: b.Percent, Window: b.Window, Hour: b.Hour, Day: b.Day,
+		Spare: b.Spare.Count, SparePer: b.Spare.Per, SpareDay: b.SpareDay, Approvals: l.Approvals,
+	}
+	if !b.Wait.Never {
+		out.Wait = b.Wait.Duration
+	}
+	return out
 }
 
 // SetWord lets the brake be switched off by one word.

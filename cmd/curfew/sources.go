@@ -192,7 +192,10 @@ func (l *Loaded) settleSources(d *decoder) {
 			continue
 		}
 		if t, _ := webhooks.Lookup(s.Type); !d.troubled(key) {
-			_, err := t.Make(s.source(name, l.TimeZone), s.own, calling(&revoke.ProcessClock{}))
+			receiver, err := t.Make(s.source(name, l.TimeZone), s.own, calling(&revoke.ProcessClock{}))
+			if err == nil {
+				err = webhooks.Believable(receiver, s.InsecureTransportOnly)
+			}
 			l.invalid(d, key, err)
 		}
 	}

@@ -36,7 +36,8 @@ type server struct {
 	deliveries atomic.Pointer[deliveries]
 	calls      webhooks.Deps // shared by all that call senders, whatever the settings
 	attendant  atomic.Pointer[attendant]
-	teller     *revoke.Teller // the first one; nil where nobody is told of alarms
+	teller     *revoke.Teller   // the first one; nil where nobody is told of alarms
+	notifier   *revoke.Notifier // nil where people are told nothing
 	publicURL  string
 	settings   *Loaded                 // those that hold
 	read       func() (*Loaded, error) // reads them again, when there is somebody who may ask for it
@@ -108,8 +109,10 @@ func openServer(ctx context.Context, l *Loaded, log *slog.Logger) (_ *server, er
 	}); err != nil {
 		return nil, err
 	}
+	s.service.SetBrake(l.brake())
 	service.Store(s.service)
 	s.service.SetSources(l.listened())
+	s.service.SetZone(l.TimeZone.Location)
 	if err = s.service.Load(ctx); err != nil {
 		return nil, err
 	}
@@ -136,6 +139,9 @@ func (s *server) wire(l *Loaded) (err error) {
 		return err
 	}
 	if s.teller, err = s.newTeller(l); err != nil {
+		return err
+	}
+	if s.notifier, err = s.newNotifier(l); err != nil {
 		return err
 	}
 	d, err := s.dispatcher(l)
@@ -168,7 +174,12 @@ func (s *server) doors(l *Loaded) (api.Config, *attendant, error) {
 	if err != nil {
 		return api.Config{}, nil, err
 	}
+	shown, people, err := s.pages(l)
+	if err != nil {
+		return api.Config{}, nil, err
+	}
 	return api.Config{
+		Console: shown, SignIn: people,
 		Senders: l.inspected(hooks), Read: trial{hooks, s.store.Clock()}, Systems: systems, States: s.states, PublicURL: s.publicURL,
 		Service: s.service, Store: s.store, Tokens: tokens, SCIM: scim.Strict(s.directory, l.strict()), Hooks: hooks,
 		HookBody: hooks.MaxBody, Metrics: s.metrics.Handler(), MetricsOpen: l.Metrics.Open,

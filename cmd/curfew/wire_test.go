@@ -19,6 +19,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,6 +207,8 @@ func TestNoSettingsBelieveAnybody(t *testing.T) {
 			{"header", 2, []string{`Authorization`, `X-Any`, `""`, `"*"`}},
 			{"learn", 2, []string{"true", "false"}},
 			{"insecure_transport_only", 3, []string{"false"}},
+			{"verify", 2, []string{"none", `{static: {secrets: ["${A_SECRET}"]}}`, `{query: {secrets: ["${A_SECRET}"]}}`, `{static: {secrets: [""]}}`, "{}", "null"}},
+			{"map", 2, []string{"[{signal: locked, email: body.e}]"}},
 			{"max_body", 3, []string{"1KiB"}},
 			{"ids", 3, []string{"okta"}},
 			{"secret", 20, []string{`""`, `"${A_SECRET}"`}},
@@ -257,4 +260,22 @@ func loadBytes(text string, env map[string]string) (*Loaded, error) {
 		return nil, d.problems.sorted()
 	}
 	return out, nil
+}
+
+// TestUnsignedIsSpelledOut: a sender that proves nothing is a mistake with its place, unless insecure_transport_only stands beside it,
+// and then every start names it.
+func TestUnsignedIsSpelledOut(t *testing.T) {
+	t.Parallel()
+	const text = "sources:\n  s:\n    type: custom\n    map: [{signal: locked, email: body.e}]\n    verify: none\n"
+	for _, beside := range []string{"", "    insecure_transport_only: false\n"} {
+		_, err := loadBytes(text+beside, nil)
+		bad, ok := errors.AsType[badConfig](err)
+		if !ok || len(bad) != 1 || bad[0].key != "sources.s.verify" || bad[0].at.line != 5 {
+			t.Errorf("%q beside it: got %v, want one mistake at sources.s.verify in line 5", beside, err)
+		}
+	}
+	loaded, err := loadBytes(text+"    insecure_transport_only: true\n", nil)
+	if err != nil || !slices.ContainsFunc(loaded.Warnings, func(w string) bool { return strings.Contains(w, "source s ") && strings.Contains(w, "is believed") }) {
+		t.Errorf("spelled out: got %v and %v, want a warning that names the source", err, loaded)
+	}
 }

@@ -37,16 +37,22 @@ type tables struct {
 	attempts    []revoke.Attempt
 	resources   map[revoke.ID]revoke.Resource
 	members     map[revoke.MemberKey]revoke.Member
+	policies    map[revoke.PolicyKey]revoke.Policy
+	limits      map[revoke.LimitKey]revoke.Limit
 	plans       map[revoke.PlanKey]revoke.Plan
 	readings    map[revoke.ID]revoke.Reading
+	notices     map[revoke.NoticeKey]revoke.Notice
 	notes       map[noteKey]revoke.SourceNote
 	errands     map[revoke.ErrandKey]revoke.Errand
 	alarms      []revoke.Alarm
+	held        map[revoke.ID]revoke.Held
+	hits        map[revoke.HitKey]revoke.Hit
 	uses        map[useKey]revoke.Instant
 	keys        map[keyName]revoke.Key
 	paused      map[string]revoke.Instant
 	hearings    map[hourKey]revoke.Hearing
 	spells      map[spellKey]revoke.Spell
+	schedules   map[scheduleKey]revoke.Schedule
 	changes     []revoke.Change
 	audit       []revoke.AuditEntry
 }
@@ -66,9 +72,11 @@ func NewMemory() *Memory {
 		devices: map[revoke.ID]revoke.Device{}, sessions: map[revoke.ID]revoke.Session{},
 		revocations: map[revoke.ID]revoke.Revocation{}, deliveries: map[deliveryKey]revoke.Delivery{},
 		resources: map[revoke.ID]revoke.Resource{}, members: map[revoke.MemberKey]revoke.Member{}, plans: map[revoke.PlanKey]revoke.Plan{},
+		policies: map[revoke.PolicyKey]revoke.Policy{}, limits: map[revoke.LimitKey]revoke.Limit{},
 		uses: map[useKey]revoke.Instant{}, keys: map[keyName]revoke.Key{}, paused: map[string]revoke.Instant{},
-		readings: map[revoke.ID]revoke.Reading{}, notes: map[noteKey]revoke.SourceNote{}, errands: map[revoke.ErrandKey]revoke.Errand{},
-		hearings: map[hourKey]revoke.Hearing{}, spells: map[spellKey]revoke.Spell{},
+		readings: map[revoke.ID]revoke.Reading{}, notices: map[revoke.NoticeKey]revoke.Notice{}, notes: map[noteKey]revoke.SourceNote{}, errands: map[revoke.ErrandKey]revoke.Errand{},
+		held: map[revoke.ID]revoke.Held{}, hits: map[revoke.HitKey]revoke.Hit{},
+		hearings: map[hourKey]revoke.Hearing{}, spells: map[spellKey]revoke.Spell{}, schedules: map[scheduleKey]revoke.Schedule{},
 	}}
 }
 

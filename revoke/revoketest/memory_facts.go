@@ -73,6 +73,7 @@ func (t *tables) gather(need revoke.Need, now revoke.Instant) *revoke.Facts {
 			f.AddBlock(b)
 		}
 	}
+	t.gatherHeld(need, f, seen, now)
 	for _, p := range t.plans {
 		if seen[p.User] {
 			f.AddPlan(p)
@@ -93,6 +94,7 @@ func (t *tables) gather(need revoke.Need, now revoke.Instant) *revoke.Facts {
 		need.NewestOf = append(slices.Clone(need.NewestOf), revoke.DeviceScope(d.Org, d.ID))
 	}
 	t.gatherSessions(need, f, seen, now)
+	t.gatherPolicies(need, f, users)
 	if need.Cutoffs {
 		t.gatherCutoffs(need, f, seen)
 	}

@@ -213,6 +213,15 @@ func (m *Memory) LeftBehind(ctx context.Context, org, authority string, after re
 			}
 		}
 	})
+	if err == nil {
+		err = m.read(ctx, func(t *tables) {
+			for _, h := range t.held {
+				if h.Org == org && h.Authority == authority && h.DecidedAt == 0 {
+					out = append(out, h.User)
+				}
+			}
+		})
+	}
 	out = slices.DeleteFunc(out, func(id revoke.ID) bool { return id.Compare(after) <= 0 })
 	slices.SortFunc(out, revoke.ID.Compare)
 	return page(slices.Compact(out), limit), err

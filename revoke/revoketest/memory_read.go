@@ -33,6 +33,8 @@ func (m *Memory) LoadView(ctx context.Context, apply func(...revoke.Change)) err
 		all.Joins = slices.Collect(maps.Values(t.joins))
 		all.Blocks = slices.Collect(maps.Values(t.blocks))
 		all.Cutoffs = slices.Collect(maps.Values(t.cutoffs))
+		all.Limits = slices.Collect(maps.Values(t.limits))
+		all.Policies = slices.Collect(maps.Values(t.policies))
 	})
 	if err != nil {
 		return err

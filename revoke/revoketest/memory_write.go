@@ -111,6 +111,12 @@ func (t *tables) write(e *revoke.Effects, at revoke.Instant) {
 		}
 		t.cutoffs[c.Scope] = c
 	}
+	for _, l := range e.Limits {
+		t.limits[l.LimitKey()] = t.limits[l.LimitKey()].Join(l)
+	}
+	for _, p := range e.Policies {
+		t.policies[p.PolicyKey] = p
+	}
 	for _, d := range e.Devices {
 		if have, ok := t.devices[d.ID]; ok {
 			have.Identifiers = append(slices.Clone(have.Identifiers), d.Identifiers...)
@@ -148,8 +154,12 @@ func (t *tables) append(e *revoke.Effects, at revoke.Instant) {
 	for _, p := range e.Plans {
 		t.plans[p.PlanKey] = p
 	}
+	t.writeHeld(e)
 	t.ring(e.Cleared, e.Alarms, at)
 	t.writeReads(e)
+	for _, n := range e.Notices {
+		t.notices[n.NoticeKey] = t.notices[n.NoticeKey].Join(n)
+	}
 	for _, r := range e.Revocations {
 		t.revocations[r.ID] = r
 	}

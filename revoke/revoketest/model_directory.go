@@ -95,7 +95,7 @@ func (r *modelRun) writeResource(t *rapid.T) {
 	var err error
 	switch what {
 	case "delete":
-		err = r.svc.DeleteResource(r.ctx, revoke.Actor{}, src, res.id)
+		_, err = r.svc.DeleteResource(r.ctx, revoke.Actor{}, src, res.id)
 		r.model.deactivate(res.node, directory, r.model.step)
 		res.gone = true
 	case "refuse":

@@ -141,7 +141,7 @@ func (r *mixedRun) writeResource(t *rapid.T) {
 	r.n++
 	res, src := r.resources[drawn(t, "resource", keys)], r.source(directory)
 	if rapid.IntRange(0, 4).Draw(t, "delete") == 4 {
-		if err := r.svc.DeleteResource(r.ctx, revoke.Actor{}, src, res.id); err != nil {
+		if _, err := r.svc.DeleteResource(r.ctx, revoke.Actor{}, src, res.id); err != nil {
 			t.Fatalf("delete a resource: %v", err)
 		}
 		for _, other := range r.resources { // a restored one stands here more than once

@@ -96,6 +96,9 @@ func (i *Inbox) Receive(ctx context.Context, actor revoke.Actor, src revoke.Sour
 			e.State = revoke.EventDecided
 		}
 		o := revoke.Outcome{Event: e.ID, State: e.State}
+		if e.State == revoke.EventHeld {
+			o.Held = e.ID
+		}
 		i.events, i.seen[e.Key()] = append(i.events, e), o
 		out = append(out, o)
 	}

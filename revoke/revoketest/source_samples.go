@@ -36,12 +36,14 @@ type sampleEvent struct {
 }
 
 type sampleSignal struct {
-	Kind       revoke.SignalKind `json:"kind"`
-	Subject    []string          `json:"subject"` // namespace, blank, value
-	Device     []string          `json:"device,omitempty"`
-	Session    string            `json:"session,omitempty"` // the provider's sid
-	OccurredAt revoke.Instant    `json:"occurred_at,omitzero"`
-	Reason     string            `json:"reason"`
+	Kind        revoke.SignalKind `json:"kind"`
+	Subject     []string          `json:"subject"` // namespace, blank, value
+	Device      []string          `json:"device,omitempty"`
+	Session     string            `json:"session,omitempty"` // the provider's sid
+	OccurredAt  revoke.Instant    `json:"occurred_at,omitzero"`
+	Planned     bool              `json:"planned,omitempty"`
+	EffectiveAt revoke.Instant    `json:"effective_at,omitzero"` // of a plan; none takes it back
+	Reason      string            `json:"reason"`
 }
 
 // samples sends every sample and compares. All kinds of signal that the type can say, and all that it must bear, occur.
@@ -130,7 +132,7 @@ func (f SourceFixture) sample(t *testing.T, file string) sampleWant {
 func sampled(e revoke.Event) sampleEvent {
 	out := sampleEvent{ID: e.SenderID, Type: e.Type, OccurredAt: e.OccurredAt, State: e.State, Note: e.Note}
 	for _, s := range e.Signals {
-		one := sampleSignal{Kind: s.Kind, Session: s.Session.SID, OccurredAt: s.OccurredAt, Reason: s.Reason}
+		one := sampleSignal{Kind: s.Kind, Session: s.Session.SID, OccurredAt: s.OccurredAt, Planned: s.Planned, EffectiveAt: s.EffectiveAt, Reason: s.Reason}
 		for _, id := range s.Subject {
 			one.Subject = append(one.Subject, id.Namespace+" "+id.Value)
 		}

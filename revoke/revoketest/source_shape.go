@@ -106,16 +106,20 @@ func caseNotJSON(s *sender) {
 		return // the type has samples of what it does not read
 	}
 	good := s.Message(s.News("id-1", "sally"))
-	for what, body := range map[string]string{
+	bad := map[string]string{
 		"empty": "", "blank": " \n", "cut off": good[:len(good)-2], "two values": good + good, "form-encoded": "id=1&type=x",
 		"deep": strings.Repeat("[", 100_000), "deep and closed": strings.Repeat("[", 33) + strings.Repeat("]", 33),
 		"a byte order mark": "\xef\xbb\xbf" + good, "a NUL": good + "\x00", "invalid UTF-8": strings.Replace(good, "sally", "sal\xffly", 1),
-		"a member twice": strings.Replace(good, "{", `{"x":1,"x":2,`, 1), "UTF-16": "{\x00\"\x00a\x00\"\x00:\x001\x00}\x00",
-	} {
+		"UTF-16": "{\x00\"\x00a\x00\"\x00:\x001\x00}\x00",
+	}
+	if strings.HasPrefix(good, "{") { // in a list it spoils its own item alone
+		bad["a member twice"] = strings.Replace(good, "{", `{"x":1,"x":2,`, 1)
+	}
+	for what, body := range bad {
 		s.want(s.post(body), http.StatusBadRequest, 0, what)
 	}
-	if s.refused.Count("sender") != 12 {
-		s.t.Errorf("%d were counted, want all 12", s.refused.Count("sender"))
+	if n := s.refused.Count("sender"); n != len(bad) {
+		s.t.Errorf("%d were counted, want all %d", n, len(bad))
 	}
 	fine := s.Message(strings.Replace(s.News("id-1", "sally"), "{", `{"x":1e999999,"y":"\u0000 \ud800","deep":`+strings.Repeat("[", 20)+strings.Repeat("]", 20)+`,`, 1))
 	s.want(s.post(fine), s.Answer, 1, "a huge number, an escaped NUL and half a surrogate")
