@@ -279,11 +279,11 @@ func TestBrokenYAMLShowsNoLine(t *testing.T) {
 
 func TestUnbuiltTypesAreWarnings(t *testing.T) {
 	t.Parallel()
-	loaded, err := loadText(t, "sources: {hr: {type: rippling, secrets: [\"${A_SECRET}\"]}}\ntargets: {lms: {type: canvas, url: https://canvas.example.edu, token: \"${A_SECRET}\", rate: 10/s}}\nbrake: {users: 9}\n")
+	loaded, err := loadText(t, "sources: {hr: {type: rippling, secrets: [\"${A_SECRET}\"]}}\ntargets: {lms: {type: canvas, url: https://canvas.example.edu, token: \"${A_SECRET}\", rate: 10/s}}\nfreshness: 2s\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"source hr", "target lms", "brake is set"} {
+	for _, want := range []string{"source hr", "target lms", "freshness is set"} {
 		if !strings.Contains(strings.Join(loaded.Warnings, "\n"), want) {
 			t.Errorf("got warnings %q, want one about %s", loaded.Warnings, want)
 		}

@@ -48,7 +48,7 @@ var stories = map[string]struct {
 func (p program) anyOrder(t *testing.T, folder, database string) {
 	t.Helper()
 	app := newPortal(t)
-	r := p.start(t, configure(t, folder, database, app.URL))
+	r := p.start(t, configure(t, folder, database, app.URL, noBrake))
 	each := 60
 	if *thorough {
 		each = 3000

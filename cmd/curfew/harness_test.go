@@ -87,7 +87,7 @@ const (
 )
 
 // configure writes a configuration for the database and returns its file.
-func configure(t *testing.T, folder, database, hook string) string {
+func configure(t *testing.T, folder, database, hook string, more ...string) string {
 	t.Helper()
 	file := filepath.Join(folder, "curfew.yaml")
 	text := fmt.Sprintf(`listen: 127.0.0.1:0
@@ -103,11 +103,14 @@ sources:
 targets:
   portal: {type: webhook, url: %q, secret: %q}
 `, database, directoryToken, portalToken, gatewayToken, opsToken, oktaSecret, hook, portalHook)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text+strings.Join(more, "\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file
 }
+
+// noBrake is for tests in which more people are signed out in a minute than the brake lets pass.
+const noBrake = "brake: off\n"
 
 // start starts a server and waits until it is ready: within 10 s, as promised.
 func (p program) start(t *testing.T, file string) *running {

@@ -237,7 +237,7 @@ func (r *running) awaited(what string) bool {
 
 // varying is what differs each time.
 var varying = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}` +
-	`|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z` + `|\b[0-9a-f]{64}\b|\b1[789]\d{8}\b|\bc(urfew|ft)_[0-9A-Za-z_-]{20,}`)
+	`|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)` + `|\b[0-9a-f]{64}\b|\b1[789]\d{8}\b|\bc(urfew|ft)_[0-9A-Za-z_-]{20,}`)
 
 var (
 	durations = regexp.MustCompile(`\b\d+(\.\d+)? ?(ms|µs)\b|\b(\d+h)?\d+m\d+s\b|"took_ms": ?\d+`)
@@ -252,7 +252,7 @@ func steady(text string) string {
 			return "<token>"
 		case len(s) == 64:
 			return "<hash>"
-		case strings.HasSuffix(s, "Z"):
+		case strings.HasSuffix(s, "Z") || strings.HasSuffix(s, "UTC"):
 			return "<instant>"
 		case !strings.Contains(s, "-"):
 			return "<seconds>"

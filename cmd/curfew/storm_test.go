@@ -47,7 +47,7 @@ func (r *running) hook(secret, body string) answer {
 // stormKilled: the server is killed in the middle, its senders try again, and everything is there exactly once (case 45).
 func (p program) stormKilled(t *testing.T, folder, database string) {
 	t.Helper()
-	file := configure(t, folder, database, "http://127.0.0.1:1")
+	file := configure(t, folder, database, "http://127.0.0.1:1", noBrake)
 	r := p.start(t, file)
 	sessions := map[int]string{}
 	for n := 0; n < stormEvents; n += stormEvents / stormSignIns {
