@@ -239,9 +239,9 @@ func (a *App) orderPolicy(ctx context.Context, c *fiber.Ctx, t *token, order rev
 	}
 	p := revoke.Policy{PolicyKey: order.Key, Terms: order.Terms, Reason: order.Reason}
 	if !in.DryRun {
-		committing, done := a.committing(c, t) //nolint:contextcheck // what is ordered is carried out though its count takes long
+		committing, done := a.committing(c, t)
 		defer done()
-		if p, err = a.cfg.Service.SetPolicy(committing, t.actor, t.voice, order); err != nil {
+		if p, err = a.cfg.Service.SetPolicy(committing, t.actor, t.voice, order); err != nil { //nolint:contextcheck // what is ordered is carried out though its count takes long
 			return err
 		}
 	}

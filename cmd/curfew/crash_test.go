@@ -61,7 +61,7 @@ type victim struct {
 // crashRounds returns how many deactivations were acknowledged, and the first thing that went wrong.
 func (p program) crashRounds(t *testing.T, folder, database string, rounds int) (acknowledged int, err error) {
 	t.Helper()
-	file := configure(t, folder, database, "http://127.0.0.1:1") // nobody there: what is owed stays owed
+	file := configure(t, folder, database, "http://127.0.0.1:1", noBrake) // nobody there: what is owed stays owed
 	r := p.start(t, file)
 	for round := range rounds {
 		people, err := r.hire(round)
@@ -98,7 +98,7 @@ func (p program) crashRounds(t *testing.T, folder, database string, rounds int) 
 // acknowledged holds.
 func (p program) gracefulStop(t *testing.T, folder, database string) {
 	t.Helper()
-	file := configure(t, folder, database, "http://127.0.0.1:1")
+	file := configure(t, folder, database, "http://127.0.0.1:1", noBrake)
 	r := p.start(t, file)
 	people, err := r.hire(0)
 	if err != nil {

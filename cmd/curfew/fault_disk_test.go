@@ -94,7 +94,7 @@ func (p program) diskFullUnderLoad(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "curfew.db")
 	database := "sqlite:" + path
-	file := configure(t, folder, database, "http://127.0.0.1:1")
+	file := configure(t, folder, database, "http://127.0.0.1:1", noBrake)
 	r := p.start(t, file)
 	rounds := 3
 	if *thorough {

@@ -30,7 +30,7 @@ func (p program) postgresRestarts(t *testing.T) {
 	t.Cleanup(cluster.Stop)
 	database := cluster.URL("postgres")
 	app := newPortal(t)
-	r := p.start(t, configure(t, t.TempDir(), database, app.URL))
+	r := p.start(t, configure(t, t.TempDir(), database, app.URL, noBrake))
 	load := r.suspendAll(t)
 	admin := look(t, database)
 	rounds := 3
@@ -251,7 +251,7 @@ func (p program) unknownCommit(t *testing.T) {
 	own := pgtest.EmptyDatabase(t)
 	way, database := newCable(t, own)
 	app := newPortal(t)
-	r := p.start(t, configure(t, t.TempDir(), database, app.URL))
+	r := p.start(t, configure(t, t.TempDir(), database, app.URL, noBrake))
 	stand := look(t, own)
 	var people []*suspended
 	hit, cuts := map[atCommit]int{}, 2

@@ -137,7 +137,7 @@ const racing = 150
 // decided on a read older than its lock sees no block and brings the session back.
 func (p program) racingLifts(t *testing.T, folder, database string) error {
 	t.Helper()
-	r := p.start(t, configure(t, folder, database, "http://127.0.0.1:1"))
+	r := p.start(t, configure(t, folder, database, "http://127.0.0.1:1", noBrake))
 	for n := range racing {
 		email := fmt.Sprintf("racer%d@example.edu", n)
 		a := r.register(email, "mobile")
