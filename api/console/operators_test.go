@@ -80,7 +80,7 @@ func newOffice(t *testing.T) *office {
 		}
 	})
 	o.console, err = console.New(console.Config{
-		SignIns: o, API: app.Ask, Service: service, Store: o.store, Clock: o.store.Clock(), PublicURL: "http://curfew.test", Log: log,
+		SignIns: o, API: app.Ask, Service: service, Store: o.store, Clock: o.store.Clock(), PublicURL: "http://curfew.test", PasswordURL: "https://id.example.edu/password", Log: log,
 	})
 	if err != nil {
 		t.Fatalf("make the console: %v", err)
