@@ -29,6 +29,7 @@ type Config struct {
 	Alarms         []alarmSettings            `yaml:"alarms" reread:"true" example:"[{type: webhook, url: https://chat.example.edu/hook, secret: \"${ALARM_HOOK}\"}]" help:"whom alarms are sent to"`
 	Mail           mailSettings               `yaml:"mail" example:"{smtp: mail.example.edu:587, from: curfew@example.edu}" help:"the mail server"`
 	Notify         notifySettings             `yaml:"notify" example:"{signed_out: true}" help:"what people are told about their own devices"`
+	Organisation   string                     `yaml:"organisation" example:"Greenfield College" help:"the name that stands on /me"`
 	Embed          originURL                  `yaml:"embed" example:"https://portal.example.edu" help:"the one origin that may frame /me"`
 	PasswordURL    webURL                     `yaml:"password_url" example:"https://id.example.edu/password" help:"where people change their password"`
 	TLS            tlsSettings                `yaml:"tls" example:"{cert: /etc/curfew/tls.crt, key: /etc/curfew/tls.key}" help:"certificate and key, where no proxy does it"`

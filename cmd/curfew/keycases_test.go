@@ -99,6 +99,7 @@ var keyCases = map[string]struct{ good, key, shown, bad string }{
 	"notify.signed_out":                    {"notify: {signed_out: true}\nmail: {smtp: mail.example.edu:25, from: c@example.edu}", "notify.signed_out", "true", "notify: {signed_out: \"true\"}"},
 	"notify.new_device":                    {"notify: {new_device: true}\nmail: {smtp: mail.example.edu:25, from: c@example.edu}", "notify.new_device", "true", "notify: {new_device: 1}"},
 	"embed":                                {"embed: https://portal.example.edu", "embed", "https://portal.example.edu", "embed: https://portal.example.edu/path"},
+	"organisation":                         {"organisation: Greenfield College", "organisation", "Greenfield College", "organisation: [a]"},
 	"password_url":                         {"password_url: https://id.example.edu/p?" + canary, "password_url", "https://id.example.edu/p?[hidden]", "password_url: https://u:p@id.example.edu"},
 	"tls":                                  {"tls: {}", "", "", "tls: {cert: x.pem}"},
 	"tls.cert":                             {"", "", "", "tls: {cert: nowhere.pem, key: nowhere.key}"},

@@ -27,7 +27,7 @@ func (s *server) pages(l *Loaded) (*console.Console, *signin.Handler, error) {
 		return nil, nil, err
 	}
 	shown, err := console.New(console.Config{
-		SignIns: people, Service: s.service, Store: s.store, Clock: s.store.Clock(), Zone: l.TimeZone.Location, PasswordURL: string(l.PasswordURL),
+		SignIns: people, Service: s.service, Store: s.store, Clock: s.store.Clock(), Zone: l.TimeZone.Location, OrgName: l.Organisation, PasswordURL: string(l.PasswordURL),
 		Embed: string(l.Embed), PublicURL: s.publicURL, Log: s.log,
 		API: func(ctx context.Context, who revoke.SignIn, method, path string, body []byte) (int, []byte) {
 			return s.app.Ask(ctx, who, method, path, body)
