@@ -304,6 +304,7 @@ type Store interface {
 	Reads
 	Errands
 	Schedules
+	DeviceNames
 	Holds
 	Policies
 	Notices

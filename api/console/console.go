@@ -38,6 +38,8 @@ type Service interface {
 	Members(user revoke.ID) ([]revoke.ID, error)
 	Event(ctx context.Context, org string, id revoke.ID) (revoke.Event, error)
 	Raise(ctx context.Context, key revoke.AlarmKey, text string) error
+	DeviceNames(ctx context.Context, org string, users []revoke.ID) ([]revoke.DeviceName, error)
+	NameDevice(ctx context.Context, actor revoke.Actor, n revoke.DeviceName) error
 }
 
 // Store is what people's own page reads.

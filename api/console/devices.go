@@ -15,8 +15,11 @@ import (
 
 // ownDevice is one row of the page: a thing in somebody's hands with the sessions on it, or one long-lived token.
 type ownDevice struct {
-	Key      string // by which the page's addresses name it
+	Key      string   // by which the page's addresses name it
+	keys     []string // by which a name that the person gave it is kept
 	Name     string
+	Form     string // what the form for its name carries
+	Called   string // by the person; empty: they gave it no name
 	Look     look
 	On       string // with what and on what
 	Apps     []string
@@ -103,6 +106,11 @@ func (v *visit) belongings(ctx context.Context) (*belongings, error) {
 		}
 	}
 	b.group(live, v.who.Session, now)
+	names, err := v.c.cfg.Service.DeviceNames(ctx, v.who.Org, b.members)
+	if err != nil {
+		return nil, err
+	}
+	b.name(names, v.form)
 	slices.SortStableFunc(b.past, func(x, y pastSession) int { return cmp.Compare(y.verdict.At, x.verdict.At) })
 	return b, nil
 }
@@ -156,10 +164,17 @@ func (b *belongings) group(live []revoke.Session, present revoke.ID, now revoke.
 		} else if here(s) || hereDevices[s.Device] {
 			key = hereKey
 		}
+		own := deviceKey(s, &l)
+		if strings.HasPrefix(key, "t") {
+			own = key
+		}
 		d, ok := found[key]
 		if !ok {
 			d = &ownDevice{Key: key, Look: l, Here: key == hereKey}
 			found[key], order = d, append(order, key)
+		}
+		if !slices.Contains(d.keys, own) {
+			d.keys = append(d.keys, own)
 		}
 		d.add(s, &l, present)
 	}
@@ -180,6 +195,30 @@ func (b *belongings) group(live []revoke.Session, present revoke.ID, now revoke.
 	}
 	slices.SortFunc(b.Others, newest)
 	slices.SortFunc(b.Tokens, newest)
+}
+
+// name puts the names on the devices that the person gave them. What the device says of itself stands beside it then.
+func (b *belongings) name(names []revoke.DeviceName, form string) {
+	called := func(d *ownDevice) {
+		d.Form = form
+		at := slices.IndexFunc(names, func(n revoke.DeviceName) bool { return slices.Contains(d.keys, n.Device) })
+		if at < 0 {
+			return
+		}
+		if d.Called = names[at].Name; d.On == "" && d.Name != d.Called {
+			d.On = d.Name
+		}
+		d.Name = d.Called
+	}
+	if b.Here != nil {
+		called(b.Here)
+	}
+	for i := range b.Others {
+		called(&b.Others[i])
+	}
+	for i := range b.Tokens {
+		called(&b.Tokens[i])
+	}
 }
 
 // deviceKey names the device that a session is on.

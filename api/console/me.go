@@ -27,6 +27,7 @@ func (c *Console) ownRoutes() []route {
 			route{method: http.MethodPost, path: path, menu: "/me", page: page})
 	}
 	return append(routes,
+		route{method: http.MethodPost, path: "/me/devices/{device}/name", menu: "/me", page: (*visit).nameDevice},
 		route{method: http.MethodGet, path: "/me", title: "Your devices", menu: "/me", page: (*visit).devices},
 		route{method: http.MethodGet, path: "/me/not-me", title: "This wasn't me", menu: "/me", page: (*visit).afterNotMe},
 		route{method: http.MethodGet, path: "/me/news", page: (*visit).latest},

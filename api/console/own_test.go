@@ -202,3 +202,37 @@ func TestEveryAnswerIsStrict(t *testing.T) {
 		}
 	}
 }
+
+// A person's own name for a device stands on the page in place of the device's, until it is taken back; it is text, and hers.
+func TestRename(t *testing.T) {
+	o := newOffice(t)
+	hers, his := o.signIn("sally@example.edu", "iPad", revoke.Mobile), o.signIn("ben@example.edu", "iPad", revoke.Mobile)
+	o.sits(hers.User, "sally@example.edu")
+	path := "/me/devices/d" + hers.Device.String() + "/name"
+	for _, step := range []struct{ send, want string }{
+		{"The kids' tablet", "<bdi>The kids&#39; tablet</bdi>"},
+		{"  <b>big</b>\u202e\n\ttablet  ", "<bdi>&lt;b&gt;big&lt;/b&gt; tablet</bdi>"},
+		{strings.Repeat("ü", 61), "<bdi>" + strings.Repeat("ü", 59)},
+		{"", "<bdi>iPad</bdi>"},
+	} {
+		form := sent()
+		form.Set("name", step.send)
+		if got := o.own(http.MethodPost, path, form); got.Code != http.StatusSeeOther {
+			t.Fatalf("name it %q: %d, want 303", step.send, got.Code)
+		}
+		text := o.own(http.MethodGet, "/me", nil).Body.String()
+		if !strings.Contains(text, "<h3>"+step.want) || strings.Contains(text, strings.Repeat("ü", 61)) {
+			t.Errorf("named %q, the page has no heading %q:\n%s", step.send, step.want, text)
+		}
+	}
+	form := sent()
+	form.Set("name", "hers")
+	o.own(http.MethodPost, path, form)
+	o.sits(his.User, "ben@example.edu")
+	if text := o.own(http.MethodGet, "/me", nil).Body.String(); !strings.Contains(text, "<h3><bdi>iPad</bdi>") {
+		t.Errorf("Ben's page bears Sally's name for the tablet:\n%s", text)
+	}
+	if !o.live(hers) || !o.live(his) {
+		t.Error("naming a device ended a session")
+	}
+}

@@ -100,6 +100,8 @@ func (c *Console) funcs() template.FuncMap {
 // notice says what was done, by the word that a page put into the address it went on to.
 func notice(word string) string {
 	switch word {
+	case "named":
+		return "The name is kept."
 	case "over":
 		return "That was signed out already."
 	case "end":

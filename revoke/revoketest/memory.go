@@ -53,6 +53,7 @@ type tables struct {
 	hearings    map[hourKey]revoke.Hearing
 	spells      map[spellKey]revoke.Spell
 	schedules   map[scheduleKey]revoke.Schedule
+	deviceNames map[deviceNameKey]revoke.DeviceName
 	changes     []revoke.Change
 	audit       []revoke.AuditEntry
 }
@@ -76,7 +77,7 @@ func NewMemory() *Memory {
 		uses: map[useKey]revoke.Instant{}, keys: map[keyName]revoke.Key{}, paused: map[string]revoke.Instant{},
 		readings: map[revoke.ID]revoke.Reading{}, notices: map[revoke.NoticeKey]revoke.Notice{}, notes: map[noteKey]revoke.SourceNote{}, errands: map[revoke.ErrandKey]revoke.Errand{},
 		held: map[revoke.ID]revoke.Held{}, hits: map[revoke.HitKey]revoke.Hit{},
-		hearings: map[hourKey]revoke.Hearing{}, spells: map[spellKey]revoke.Spell{}, schedules: map[scheduleKey]revoke.Schedule{},
+		hearings: map[hourKey]revoke.Hearing{}, spells: map[spellKey]revoke.Spell{}, schedules: map[scheduleKey]revoke.Schedule{}, deviceNames: map[deviceNameKey]revoke.DeviceName{},
 	}}
 }
 
