@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +27,7 @@ func TestStorm(t *testing.T) {
 	t.Run("kill", func(t *testing.T) { onEach(t, p.stormKilled) })
 	t.Run("duplicates", func(t *testing.T) { onEach(t, p.duplicates) })
 	t.Run("ten thousand", func(t *testing.T) { onEach(t, p.tenThousand) })
+	t.Run("slow target", func(t *testing.T) { onEach(t, p.slowTarget) })
 }
 
 func stormLogin(n int) string { return fmt.Sprintf("storm%d@example.edu", n) }
@@ -244,5 +247,40 @@ func (p program) tenThousand(t *testing.T, folder, database string) {
 	kept := 0
 	if err := look(t, database).QueryRowContext(t.Context(), "SELECT count(*) FROM events WHERE sender_id LIKE 'i-%'").Scan(&kept); err != nil || kept != most-1 {
 		t.Errorf("the other items: %d are kept (%v), want %d", kept, err, most-1)
+	}
+}
+
+// slowTarget: while a target hangs, 200 messages a second are answered, 99 of 100 of them within a second (case 46).
+func (p program) slowTarget(t *testing.T, folder, database string) {
+	t.Helper()
+	released := make(chan struct{})
+	hangs := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-released }))
+	t.Cleanup(hangs.Close)
+	t.Cleanup(func() { close(released) })
+	r := p.start(t, configure(t, folder, database, hangs.URL, noBrake))
+	const each, messages = time.Second / 200, 600
+	took := make([]time.Duration, messages)
+	var senders sync.WaitGroup
+	tick := time.NewTicker(each)
+	defer tick.Stop()
+	for n := range messages {
+		<-tick.C
+		senders.Go(func() {
+			began := time.Now()
+			if a := r.hook(oktaSecret, suspensions(n, n+1)); a.status/100 != 2 {
+				t.Errorf("message %d: got %d %s, want a success", n, a.status, a.body)
+			}
+			took[n] = time.Since(began)
+		})
+	}
+	senders.Wait()
+	slices.Sort(took)
+	p99 := took[messages*99/100]
+	t.Logf("p50 %v, p99 %v", took[messages/2], p99)
+	if p99 > time.Second {
+		t.Errorf("99 of 100 messages were answered within %v, want a second", p99)
+	}
+	if stored := storedStorm(t, database); len(stored) != messages {
+		t.Errorf("%d events are stored, want %d", len(stored), messages)
 	}
 }
