@@ -269,3 +269,19 @@ func TestAKeyOutlivesItsProcess(t *testing.T) {
 		t.Errorf("after a day: %d events, want %d", n, events+1)
 	}
 }
+
+// An order of a server that was killed before its answer is answered by its event: what it confirmed is over, and no reason to refuse.
+func TestAConfirmedOrderWhoseAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	dead := false
+	b := start(t, func(cfg *api.Config) { cfg.Service = dying{cfg.Service.(*revoke.Service), &dead} })
+	b.register("sally@example.edu", "browser", "laptop")
+	const order = `{"scope": "everyone", "reason": "a leak", "confirm": 1}`
+	b.want("killed after its commit", b.keyed("ops", "k", "/v1/revocations", order), 500)
+	events := len(b.store.AllEvents())
+	b.store.Moving().Advance(time.Minute)
+	again := b.want("taken over", b.keyed("ops", "k", "/v1/revocations", order), 201)
+	if n := len(b.store.AllEvents()); again.text("id") == "" || n != events {
+		t.Errorf("taken over: %s and %d events, want the revocation and %d", again.body, n, events)
+	}
+}

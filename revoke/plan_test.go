@@ -531,3 +531,28 @@ func TestDueAfterAStopAtEachStoreCall(t *testing.T) {
 		})
 	}
 }
+
+// A plan that was taken back and is announced anew cuts at its day, and not at the stamp by which its block stands again.
+func TestPlanAnnouncedAnewCutsAtItsDay(t *testing.T) {
+	t.Parallel()
+	start := revoketest.Start
+	at := func(minute int) revoke.Instant {
+		return start.Add(-time.Hour+time.Duration(minute)*time.Minute) + 1
+	}
+	o := newOffice(t)
+	o.signIn(revoke.Registration{IssuedAt: start.Add(-2 * time.Hour)})
+	sally := by("sally@example.edu")
+	plan := func(day revoke.Instant, said int) revoke.Signal {
+		return revoke.Signal{Kind: revoke.Terminated, Planned: true, Subject: sally, EffectiveAt: day, OccurredAt: at(said)}
+	}
+	later := 2 * revoke.Instant(time.Hour/time.Microsecond)
+	for i, sig := range []revoke.Signal{
+		plan(at(8), 7), plan(at(1), 9), {Kind: revoke.Deactivated, Subject: sally, OccurredAt: at(3)},
+		plan(at(6)+later, 5), {Kind: revoke.Reactivated, Subject: sally, OccurredAt: at(2)}, plan(at(4), 10),
+	} {
+		o.receive(hrSource, revoke.Event{SenderID: fmt.Sprint(i), Signals: []revoke.Signal{sig}})
+	}
+	if !slices.ContainsFunc(o.store.Changes(), func(c revoke.Change) bool { return c.Cutoff != nil && c.Cutoff.At == at(4) }) {
+		t.Errorf("nothing was cut at %s, the day that was announced last", at(4))
+	}
+}
