@@ -547,8 +547,11 @@ func TestPlanAnnouncedAnewCutsAtItsDay(t *testing.T) {
 	}
 	later := 2 * revoke.Instant(time.Hour/time.Microsecond)
 	for i, sig := range []revoke.Signal{
-		plan(at(8), 7), plan(at(1), 9), {Kind: revoke.Deactivated, Subject: sally, OccurredAt: at(3)},
-		plan(at(6)+later, 5), {Kind: revoke.Reactivated, Subject: sally, OccurredAt: at(2)}, plan(at(4), 10),
+		plan(at(8), 7), plan(at(1), 9),
+		{Kind: revoke.Deactivated, Subject: sally, OccurredAt: at(3)},
+		plan(at(6)+later, 5),
+		{Kind: revoke.Reactivated, Subject: sally, OccurredAt: at(2)},
+		plan(at(4), 10),
 	} {
 		o.receive(hrSource, revoke.Event{SenderID: fmt.Sprint(i), Signals: []revoke.Signal{sig}})
 	}
