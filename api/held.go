@@ -165,7 +165,7 @@ func (a *App) judgeHeld(c *fiber.Ctx, t *token, verdict revoke.HeldVerdict, ids 
 
 var errNoApprover = &problem{
 	status: fiber.StatusForbidden, word: "scope", title: "Takes a person who signed in",
-	detail: "What is held is approved and rejected by a signed-in person with the role approver, in the console; no bearer token can.",
+	detail: "What is held is approved and rejected by a signed-in person with the role approver, at /console/held; no bearer token can. curfew link --role approver lets one in on the server.",
 }
 
 var errOwnRequest = &problem{
