@@ -50,6 +50,7 @@ func openPostgresPool(url string, more ...map[string]string) (*sql.DB, error) {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 5 * time.Second
 	}
+	cfg.BinaryParameters = true // for arrays: what is no []byte still goes as text
 	cfg.Runtime = maps.Clone(cfg.Runtime)
 	if cfg.Runtime == nil {
 		cfg.Runtime = map[string]string{}

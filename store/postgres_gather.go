@@ -266,7 +266,8 @@ func (s *statement) parts(u *needs) {
 		`(SELECT k.*, n.born, n.registered FROM `+ofPerson("users", "k.id = p.id")+` CROSS JOIN LATERAL
 			(SELECT coalesce(max(born_at), 0) AS born, coalesce(max(registered_at), 0) AS registered FROM sessions WHERE org = p.org AND user_id = p.id) n) AS k`)
 	if len(u.identifiers) > 0 {
-		s.part(partHolding, identifiersTable, "holders k")
+		// Whoever holds one is in person, with all that they hold.
+		s.part(partHolding, identifiersTable, "holders k WHERE k.user_id = '"+zeroID+"'")
 	}
 	s.part(partHolding, identifiersTable, ofPerson("identifiers", "k.user_id = p.id"))
 	s.part(partJoin, joinsTable, ofPerson("joins", "k.a = p.id"))

@@ -3,11 +3,11 @@ package store
 import (
 	"bytes"
 	"database/sql"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -207,51 +207,47 @@ func clean(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
 }
 
-func idArray[T any](rows []T, of func(T) revoke.ID) string {
-	b := make([]byte, 0, 2+37*len(rows))
-	b = append(b, '{')
-	for i, row := range rows {
-		if i > 0 {
-			b = append(b, ',')
-		}
+// What PostgreSQL calls its types in the binary form of an array (the OIDs of pg_type).
+const (
+	bigints   = 20
+	textTypes = 25
+	uuids     = 2950
+)
+
+// array is a value of PostgreSQL's array_recv, which costs the server a third of what reading an array from text does: its
+// dimensions, whether it holds NULL, the type of its elements, how many there are and the number of the first, then the elements.
+func array[T any](rows []T, oid uint32, size int, add func([]byte, T) []byte) []byte {
+	b := make([]byte, 0, 20+(4+size)*len(rows))
+	if len(rows) == 0 {
+		return binary.BigEndian.AppendUint32(append(b, 0, 0, 0, 0, 0, 0, 0, 0), oid)
+	}
+	b = binary.BigEndian.AppendUint32(append(b, 0, 0, 0, 1, 0, 0, 0, 0), oid)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(rows))) //nolint:gosec // far fewer
+	b = append(b, 0, 0, 0, 1)
+	for _, row := range rows {
+		b = add(b, row)
+	}
+	return b
+}
+
+func idArray[T any](rows []T, of func(T) revoke.ID) []byte {
+	return array(rows, uuids, len(revoke.ID{}), func(b []byte, row T) []byte {
 		id := of(row)
-		b = hex.AppendEncode(b, id[:])
-	}
-	return string(append(b, '}'))
+		return append(append(b, 0, 0, 0, byte(len(id))), id[:]...)
+	})
 }
 
-func numArray[T any](rows []T, of func(T) int64) string {
-	b := append(make([]byte, 0, 2+17*len(rows)), '{')
-	for i, row := range rows {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = strconv.AppendInt(b, of(row), 10)
-	}
-	return string(append(b, '}'))
+func numArray[T any](rows []T, of func(T) int64) []byte {
+	return array(rows, bigints, 8, func(b []byte, row T) []byte {
+		return binary.BigEndian.AppendUint64(append(b, 0, 0, 0, 8), uint64(of(row))) //nolint:gosec // its bits
+	})
 }
 
-func textArray[T any](rows []T, of func(T) string) string {
-	b := append(make([]byte, 0, 2+16*len(rows)), '{')
-	for i, row := range rows {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, '"')
-		s := clean(of(row))
-		for {
-			at := strings.IndexAny(s, `"\`)
-			if at < 0 {
-				break
-			}
-			b = append(b, s[:at]...)
-			b = append(b, '\\', s[at])
-			s = s[at+1:]
-		}
-		b = append(b, s...)
-		b = append(b, '"')
-	}
-	return string(append(b, '}'))
+func textArray[T any](rows []T, of func(T) string) []byte {
+	return array(rows, textTypes, 16, func(b []byte, row T) []byte {
+		text := clean(of(row))
+		return append(binary.BigEndian.AppendUint32(b, uint32(len(text))), text...) //nolint:gosec // a body is bounded
+	})
 }
 
 func flag(b bool) int64 {

@@ -119,21 +119,6 @@ func textOf(quoted []byte) string {
 	return text
 }
 
-// canonical returns the one form of a JSON value that all its spellings share: members in order, no blanks, numbers as they
-// were written. A value that has no single meaning is an error.
-func canonical(raw json.RawMessage) (json.RawMessage, error) {
-	if key, twice := duplicateKey(raw, maxDepth); twice {
-		return nil, fmt.Errorf("the member %q stands twice", plain(key))
-	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	var value any
-	if err := dec.Decode(&value); err != nil {
-		return nil, fmt.Errorf("decode: %w", err)
-	}
-	return json.Marshal(value)
-}
-
 // digest is by what an item without an id is known (DESIGN section 3, Once).
 func digest(source string, item json.RawMessage, at revoke.Instant) string {
 	h := sha256.New()

@@ -108,6 +108,12 @@ type maybe[T any] struct{ value T }
 
 // UnmarshalJSON never fails on valid JSON.
 func (m *maybe[T]) UnmarshalJSON(raw []byte) error {
+	if text, is := any(&m.value).(*string); is { // most are: no decoder for each
+		if raw[0] == '"' {
+			*text = textOf(raw)
+		}
+		return nil
+	}
 	var value T
 	if err := json.Unmarshal(raw, &value); err == nil { // a half-read value would be worse than none
 		m.value = value
