@@ -46,7 +46,9 @@ type heldListCommand struct {
 }
 
 // Help shows an example.
-func (heldListCommand) Help() string { return "  curfew held list\n  curfew held list --source okta --all" }
+func (heldListCommand) Help() string {
+	return "  curfew held list\n  curfew held list --source okta --all"
+}
 
 // Run lists what is held.
 func (c heldListCommand) Run(ctx context.Context, sh *shell) error {
