@@ -53,6 +53,7 @@ type commands struct {
 	Session  sessionCommand  `cmd:"" help:"Look at sessions and end them."`
 	Revoke   revokeCommand   `cmd:"" help:"End the sessions of a person, on a device, of a kind, in an application, or of everybody."`
 	Schedule scheduleCommand `cmd:"" help:"What is ordered for later."`
+	Policy   policyCommand   `cmd:"" help:"What is asked of sessions of a kind: allowed at all, how old, how long unused."`
 	Held     heldCommand     `cmd:"" help:"What waits for a person, because it hits too many or takes two."`
 	Parked   parkedCommand   `cmd:"" help:"Deliveries that wait for a person."`
 	Source   sourceCommand   `cmd:"" help:"Who sends news, and what it does."`
