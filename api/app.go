@@ -70,6 +70,7 @@ type Store interface {
 	revoke.Overview
 	revoke.Schedules
 	revoke.Policies
+	AddLink(ctx context.Context, l revoke.Link, audit revoke.AuditEntry) error
 	Unread(ctx context.Context, org string, sources []string) ([]revoke.Unread, error)
 	Errands(ctx context.Context, org string, sources []string) ([]revoke.Errand, error)
 	Retry(ctx context.Context, q revoke.DeliveryQuery, now revoke.Instant, audit revoke.AuditEntry) (int, error)
@@ -233,6 +234,7 @@ func (a *App) routes() {
 	a.on(fiber.MethodDelete, "/v1/sessions/:id", scopeSessions, a.endSession)
 	a.on(fiber.MethodPost, "/v1/check", scopeSessions|scopeCheck, a.checkTokens) // carried out anew each time, whatever key it has
 	a.post("/v1/signals", scopeSessions, a.signal)
+	a.postAnew("/v1/links", scopeSessions, a.makeLink, a.linkAgain)
 	a.post("/v1/revocations", scopeAdmin|scopeRevoke|scopeSessions, a.revocation)
 	a.on(fiber.MethodGet, "/v1/revocations/:id", scopeAdmin, a.oneRevocation)
 	a.post("/v1/revocations/:id/pause", scopeAdmin, a.haltRevocation("pause", revoke.HaltWait))

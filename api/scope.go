@@ -37,7 +37,6 @@ func unbuilt() []rule {
 	} {
 		rules = addRule(rules, path, scopeAdmin)
 	}
-	rules = addRule(rules, "/v1/links", scopeSessions)
 	return addRule(rules, "/v1/changes", scopeChanges)
 }
 

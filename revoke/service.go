@@ -306,6 +306,9 @@ func (s *Service) tidy(ctx context.Context) {
 	if _, err := s.store.DropKeys(ctx, now.Add(-keepKeys)); err != nil && ctx.Err() == nil {
 		s.log.Warn("old idempotency keys are not dropped yet", "err", err)
 	}
+	if _, err := s.store.DropLinks(ctx, now.Add(-24*time.Hour)); err != nil && ctx.Err() == nil {
+		s.log.Warn("links that are over are not dropped yet", "err", err)
+	}
 }
 
 // clockJumped lets people know that the machine's clock was moved. Revoking goes on, for time never goes back here; schedules wait

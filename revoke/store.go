@@ -305,6 +305,7 @@ type Store interface {
 	Errands
 	Schedules
 	DeviceNames
+	SignIns
 	Holds
 	Policies
 	Notices

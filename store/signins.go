@@ -10,10 +10,10 @@ import (
 	"curfew/revoke"
 )
 
-const addLink = "INSERT INTO links (hash, org, subject, role, expires_at, used_at) VALUES ($1, $2, $3, $4, $5, 0)"
+const addLink = "INSERT INTO links (hash, org, subject, role, expires_at, used_at, app, proved_at) VALUES ($1, $2, $3, $4, $5, 0, $6, $7)"
 
 func linkArgs(l revoke.Link) []any {
-	return []any{hex.EncodeToString(l.Hash[:]), l.Org, toJSON(l.Subject), string(l.Role), int64(l.ExpiresAt)}
+	return []any{hex.EncodeToString(l.Hash[:]), l.Org, toJSON(l.Subject), string(l.Role), int64(l.ExpiresAt), clean(l.App), int64(l.ProvedAt)}
 }
 
 // AddLink writes a link.
@@ -33,14 +33,22 @@ func (s *Store) TakeLink(ctx context.Context, hash revoke.TokenHash, now revoke.
 		return l, fmt.Errorf("take a link: %w", revoke.ErrNotFound)
 	}
 	l.Hash = hash
-	err = s.read(ctx, "SELECT org, subject, role, expires_at FROM links WHERE hash = $1", func(rows *sql.Rows) error {
+	err = s.read(ctx, "SELECT org, subject, role, expires_at, app, proved_at FROM links WHERE hash = $1", func(rows *sql.Rows) error {
 		var subject string
-		if err := rows.Scan(&l.Org, &subject, &l.Role, &l.ExpiresAt); err != nil {
+		if err := rows.Scan(&l.Org, &subject, &l.Role, &l.ExpiresAt, &l.App, &l.ProvedAt); err != nil {
 			return err
 		}
 		return fromJSON(subject, &l.Subject)
 	}, name)
 	return l, err
+}
+
+// linksAtOnce is how many links one statement forgets.
+const linksAtOnce = 2000
+
+// DropLinks forgets links that were over before an instant, and says how many.
+func (s *Store) DropLinks(ctx context.Context, before revoke.Instant) (int, error) {
+	return s.run(ctx, "forget links", "DELETE FROM links WHERE hash IN (SELECT hash FROM links WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)", int64(before), linksAtOnce)
 }
 
 // KeepSignIn writes who signed in with a session.
@@ -122,7 +130,7 @@ func AddLink(ctx context.Context, cfg Config, l revoke.Link, audit revoke.AuditE
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	var schema int
-	if err := tx.QueryRowContext(ctx, "SELECT schema FROM meta WHERE one = 1").Scan(&schema); err != nil || schema < 9 {
+	if err := tx.QueryRowContext(ctx, "SELECT schema FROM meta WHERE one = 1").Scan(&schema); err != nil || schema < 12 {
 		return fmt.Errorf("the database is not ready for links: start curfew serve once (%w)", err)
 	}
 	for _, do := range []struct {

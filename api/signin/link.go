@@ -2,11 +2,9 @@ package signin
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"curfew/revoke"
 )
@@ -15,11 +13,8 @@ import (
 // ends theirs too.
 const NamespaceLink = "curfew-link"
 
-// NewLink returns a link and the path that it is opened by, which is shown once.
-func NewLink(org string, who revoke.Subject, role revoke.Role, now revoke.Instant, life time.Duration) (link revoke.Link, path string) {
-	token := rand.Text() + rand.Text()
-	return revoke.Link{Hash: revoke.HashToken(token), Org: org, Subject: who, Role: role, ExpiresAt: now.Add(life)}, "/login/link/" + token
-}
+// LinkPath is the path under which a link's secret opens it.
+const LinkPath = "/login/link/"
 
 func nobody(who revoke.Subject) bool {
 	_, is := who.Has(NamespaceLink)
@@ -36,7 +31,7 @@ func (h *Handler) redeem(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), commitTimeout)
 	defer cancel()
 	now := h.cfg.Clock.Now()
-	audit, err := h.entry(ctx, "link-used", map[string]any{}, "")
+	audit, err := h.entry(ctx, h.cfg.Org, "link-used", map[string]any{}, "")
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -50,7 +45,10 @@ func (h *Handler) redeem(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	in := revoke.SignIn{ByLink: true, ProvedAt: now}
+	in := revoke.SignIn{Org: link.Org, ByLink: true, ProvedAt: now}
+	if link.App != "" { // an open profile page is no proof: whoever stole the app's session has it open too
+		in.ProvedAt = min(link.ProvedAt, now)
+	}
 	who := link.Subject
 	if link.Role != "" {
 		in.Roles = []revoke.Role{link.Role}
@@ -62,7 +60,7 @@ func (h *Handler) redeem(w http.ResponseWriter, r *http.Request) {
 		in.Name = who[0].Value
 	}
 	if link.Role != "" {
-		key := revoke.AlarmKey{Org: h.cfg.Org, Kind: revoke.AlarmBreakGlass, About: "link"}
+		key := revoke.AlarmKey{Org: link.Org, Kind: revoke.AlarmBreakGlass, About: "link"}
 		if err := h.cfg.Service.Raise(ctx, key, "somebody signed in with the role "+string(link.Role)+" by a one-time link"); err != nil {
 			h.fail(w, r, err)
 			return

@@ -128,6 +128,7 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
+	in.Org = h.cfg.Org
 	if err := h.admit(w, r, in, who); err != nil {
 		h.fail(w, r, err)
 		return

@@ -8,6 +8,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -117,7 +118,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // framing is who may frame the page that r asks for: a link to one's own devices may stand in an application's profile page.
 func (h *Handler) framing(r *http.Request) string {
-	if strings.HasPrefix(r.URL.Path, "/login/link/") {
+	if strings.HasPrefix(r.URL.Path, LinkPath) {
 		return h.cfg.Embed
 	}
 	return ""
@@ -127,11 +128,11 @@ func (h *Handler) framing(r *http.Request) string {
 func (h *Handler) Who(r *http.Request) (revoke.SignIn, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), commitTimeout)
 	defer cancel()
-	token := h.token(r)
-	if token == "" {
+	ref, ok := h.ref(h.token(r))
+	if !ok {
 		return revoke.SignIn{}, revoke.ErrUnverified
 	}
-	known, err := h.cfg.Service.Ask(ctx, revoke.SessionRef{Org: h.cfg.Org, Token: revoke.HashToken(token)})
+	known, err := h.cfg.Service.Ask(ctx, ref)
 	switch {
 	case errors.Is(err, revoke.ErrNotFound):
 		return revoke.SignIn{}, revoke.ErrUnverified
@@ -141,7 +142,7 @@ func (h *Handler) Who(r *http.Request) (revoke.SignIn, error) {
 		return revoke.SignIn{}, revoke.ErrUnverified
 	}
 	if last := max(known.Session.UsedAt, known.Session.RegisteredAt); h.cfg.Clock.Now().Sub(last) > maxIdle {
-		if err := h.end(ctx, known.Session, revoke.Actor{Kind: "source", Name: h.source().Name}, "not used for an hour"); err != nil {
+		if err := h.end(ctx, known.Session, revoke.Actor{Kind: "source", Name: signInSource}, "not used for an hour"); err != nil {
 			return revoke.SignIn{}, err
 		}
 		return revoke.SignIn{}, revoke.ErrUnverified
@@ -182,6 +183,24 @@ func (h *Handler) token(r *http.Request) string {
 	return all[0].Value
 }
 
+// keep writes a sign-in's token as its cookie does, with the org where that is another than ours; ref reads it. A cookie that lies about
+// its org finds no session there.
+func (h *Handler) keep(token, org string) string {
+	if org == h.cfg.Org {
+		return token
+	}
+	return token + "." + base64.RawURLEncoding.EncodeToString([]byte(org))
+}
+
+func (h *Handler) ref(cookie string) (ref revoke.SessionRef, ok bool) {
+	token, home, abroad := strings.Cut(cookie, ".")
+	org, err := base64.RawURLEncoding.DecodeString(home)
+	if ref = (revoke.SessionRef{Org: h.cfg.Org, Token: revoke.HashToken(token)}); abroad {
+		ref.Org = string(org)
+	}
+	return ref, token != "" && err == nil && ref.Org != ""
+}
+
 func (h *Handler) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
 	c := &http.Cookie{Name: h.cookie(name), Value: value, Path: "/", HttpOnly: true, Secure: h.secure, SameSite: http.SameSiteLaxMode, MaxAge: int(life.Seconds())} //nolint:gosec // not Secure only where public_url is plain http
 	if name == App && h.cfg.Embed != "" && h.secure {                                                                                                               // in a frame of another site no browser sends a lax one
@@ -194,11 +213,13 @@ func (h *Handler) setCookie(w http.ResponseWriter, name, value string, life time
 }
 
 // source is who registers sign-ins. It only points at people: what a provider says at a sign-in teaches nothing.
-func (h *Handler) source() revoke.Source {
-	return revoke.Source{Name: "sign-in", Org: h.cfg.Org, Type: revoke.TypeToken, Authority: "sign-in"}
+func source(org string) revoke.Source {
+	return revoke.Source{Name: signInSource, Org: org, Type: revoke.TypeToken, Authority: signInSource}
 }
 
-// admit registers a sign-in and gives the browser its cookie, which is new whatever the browser had before.
+const signInSource = "sign-in"
+
+// admit registers a sign-in of the org that it names and gives the browser its cookie, which is new whatever the browser had before.
 func (h *Handler) admit(w http.ResponseWriter, r *http.Request, in revoke.SignIn, who revoke.Subject) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), commitTimeout)
 	defer cancel()
@@ -209,29 +230,29 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, in revoke.SignIn
 		host = r.RemoteAddr
 	}
 	agent := r.UserAgent()
-	done, err := h.cfg.Service.Register(ctx, h.source(), revoke.Registration{
+	done, err := h.cfg.Service.Register(ctx, source(in.Org), revoke.Registration{
 		Subject: who, App: App, Kind: revoke.Browser, Token: revoke.HashToken(token), AuthTime: in.ProvedAt, ExpiresAt: now.Add(maxAge),
 		Facts: revoke.SessionFacts{IP: host, UserAgent: agent[:min(len(agent), 512)]},
 	})
 	if err != nil {
 		return fmt.Errorf("register a sign-in: %w", err)
 	}
-	if in.Session, in.Org = done.Session.ID, h.cfg.Org; len(who) > 0 && !nobody(who) {
+	if in.Session = done.Session.ID; len(who) > 0 && !nobody(who) {
 		in.User = done.Session.User
 	}
-	audit, err := h.entry(ctx, "sign-in", map[string]any{"session": in.Session, "roles": in.Roles, "by_link": in.ByLink}, in.Name)
+	audit, err := h.entry(ctx, in.Org, "sign-in", map[string]any{"session": in.Session, "roles": in.Roles, "by_link": in.ByLink}, in.Name)
 	if err != nil {
 		return err
 	}
 	if err := h.cfg.Store.KeepSignIn(ctx, in, audit); err != nil {
 		return err
 	}
-	h.setCookie(w, App, token, maxAge)
+	h.setCookie(w, App, h.keep(token, in.Org), maxAge)
 	return nil
 }
 
 // entry is a line of the audit log.
-func (h *Handler) entry(ctx context.Context, kind string, what map[string]any, name string) (revoke.AuditEntry, error) {
+func (h *Handler) entry(ctx context.Context, org, kind string, what map[string]any, name string) (revoke.AuditEntry, error) {
 	what["request"] = revoke.RequestIDFrom(ctx)
 	line, err := json.Marshal(what)
 	if err != nil {
@@ -241,7 +262,7 @@ func (h *Handler) entry(ctx context.Context, kind string, what map[string]any, n
 	if err != nil {
 		return revoke.AuditEntry{}, fmt.Errorf("write the audit entry: %w", err)
 	}
-	return revoke.AuditEntry{Org: h.cfg.Org, At: h.cfg.Clock.Now(), Kind: kind, Entry: line, Person: person}, nil
+	return revoke.AuditEntry{Org: org, At: h.cfg.Clock.Now(), Kind: kind, Entry: line, Person: person}, nil
 }
 
 // leave ends the sign-in that a request carries, if it carries one.
@@ -256,7 +277,7 @@ func (h *Handler) leave(ctx context.Context, r *http.Request) {
 }
 
 func (h *Handler) end(ctx context.Context, s *revoke.Session, actor revoke.Actor, why string) error {
-	_, err := h.cfg.Service.Receive(ctx, actor, h.source(), revoke.Event{Type: string(revoke.SessionsCleared), Signals: []revoke.Signal{{
+	_, err := h.cfg.Service.Receive(ctx, actor, source(s.Org), revoke.Event{Type: string(revoke.SessionsCleared), Signals: []revoke.Signal{{
 		Kind: revoke.SessionsCleared, Session: revoke.SessionRef{Org: s.Org, ID: s.ID}, Command: true, Reason: why,
 	}}})
 	if err != nil {

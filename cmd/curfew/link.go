@@ -69,7 +69,7 @@ func (c linkCommand) Run(ctx context.Context, sh *shell, flags *settingFlags) er
 // makeLink writes a link beside a server, or while none runs.
 func makeLink(ctx context.Context, l *Loaded, who revoke.Subject, role revoke.Role) (madeLink, error) {
 	now := revoke.MachineClock{}.Now()
-	link, path := signin.NewLink(mainOrg, who, role, now, revoke.LinkLife)
+	link, secret := revoke.NewLink(revoke.Link{Org: mainOrg, Subject: who, Role: role, ExpiresAt: now.Add(revoke.LinkLife)})
 	about := "for the role " + string(role)
 	if role == "" {
 		about = "for a person's own devices"
@@ -90,5 +90,5 @@ func makeLink(ctx context.Context, l *Loaded, who revoke.Subject, role revoke.Ro
 	if err := store.AddLink(ctx, store.Config{URL: l.Database.value}, link, audit, alarm); err != nil {
 		return madeLink{}, fmt.Errorf("make a link in %s: %w", l.Database, err)
 	}
-	return madeLink{URL: string(l.PublicURL) + path, ExpiresAt: link.ExpiresAt, Role: role}, nil
+	return madeLink{URL: string(l.PublicURL) + signin.LinkPath + secret, ExpiresAt: link.ExpiresAt, Role: role}, nil
 }

@@ -237,7 +237,7 @@ func (r *running) awaited(what string) bool {
 
 // varying is what differs each time.
 var varying = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}` +
-	`|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)` + `|\b[0-9a-f]{64}\b|\b1[789]\d{8}\b|\bc(urfew|ft)_[0-9A-Za-z_-]{20,}`)
+	`|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)` + `|\b[0-9a-f]{64}\b|\b1[789]\d{8}\b|\bc(urfew|ft)_[0-9A-Za-z_-]{20,}|\b[2-7A-Z]{52}\b`)
 
 var (
 	durations = regexp.MustCompile(`\b\d+(\.\d+)? ?(ms|µs)\b|\b(\d+h)?\d+m\d+s\b|"took_ms": ?\d+`)
@@ -250,6 +250,8 @@ func steady(text string) string {
 		switch {
 		case strings.HasPrefix(s, "c") && strings.Contains(s, "_"):
 			return "<token>"
+		case len(s) == 52 && strings.ToUpper(s) == s && !strings.Contains(s, "-"):
+			return "<link>"
 		case len(s) == 64:
 			return "<hash>"
 		case strings.HasSuffix(s, "Z") || strings.HasSuffix(s, "UTC"):

@@ -282,3 +282,56 @@ func TestLinksWorkOnce(t *testing.T) {
 		t.Errorf("alarms of a link: %+v %v, want one that counts its making and its use", alarms, err)
 	}
 }
+
+// TestLinksOfAnApplication (W10): an application's profile page leads to /me, as that person of the token's own org and nobody else,
+// once, and with no more proof than the application gave.
+func TestLinksOfAnApplication(t *testing.T) {
+	t.Parallel()
+	s := wired(t, fmt.Sprintf(`tokens:
+  - {name: portal, scopes: [sessions], app: portal, secret: %s}
+  - {name: abroad, scopes: [sessions], app: portal, org: north, secret: north-%s}
+  - {name: gateway, scopes: [check], app: "*", secret: %s}
+`, portalToken, portalToken, gatewayToken))
+	s.serve(t)
+	r := &running{base: s.publicURL}
+	for _, c := range []struct {
+		name, token, more string
+		recent            bool
+	}{
+		{"no proof", portalToken, "", false},
+		{"an old proof", portalToken, `, "auth_time": "` + time.Now().Add(-time.Hour).UTC().Format(time.RFC3339) + `"`, false},
+		{"a proof from ahead", portalToken, `, "auth_time": "` + time.Now().Add(time.Hour).UTC().Format(time.RFC3339) + `"`, true},
+		{"a fresh proof, in another org", "north-" + portalToken, `, "auth_time": "` + time.Now().UTC().Format(time.RFC3339) + `"`, true},
+	} {
+		device := "phone of " + c.name
+		if a := r.post("/v1/sessions", c.token, fmt.Sprintf(`{"subject": {"format": "email", "email": %q}, "kind": "mobile", "id": %q, "device": {"id": %q, "name": %q}}`, sally, device, device, device)); a.status != http.StatusCreated {
+			t.Fatalf("%s: register: got %d %s", c.name, a.status, a.body)
+		}
+		a := r.post("/v1/links", c.token, fmt.Sprintf(`{"subject": {"format": "email", "email": %q}%s}`, sally, c.more))
+		made, _ := a.member(t, "url").(string)
+		if a.status != http.StatusCreated || !strings.HasPrefix(made, s.publicURL+"/login/link/") {
+			t.Fatalf("%s: got %d %s, want 201 with a link", c.name, a.status, a.body)
+		}
+		path := strings.TrimPrefix(made, s.publicURL)
+		b := &surfer{t, s.publicURL, map[string]string{}}
+		if status, next, body := b.send("POST", path, url.Values{}); status != http.StatusSeeOther || next != "/me" {
+			t.Fatalf("%s: POST: got %d to %q (%s), want 303 to /me", c.name, status, next, body)
+		}
+		if status, _, body := b.send("GET", "/me", nil); status != http.StatusOK || !strings.Contains(body, device) || strings.Contains(body, "another org") != strings.Contains(device, "another org") {
+			t.Errorf("%s: /me: got %d, want %q and nothing of the other org's:\n%s", c.name, status, device, body)
+		}
+		status, next, _ := b.send("GET", "/me/end/others", nil)
+		if asked := status == http.StatusSeeOther && strings.HasPrefix(next, "/login?"); asked == c.recent {
+			t.Errorf("%s: to end the others: got %d to %q, want to be asked for a proof: %v", c.name, status, next, !c.recent)
+		}
+		if status, _, _ := b.send("GET", "/console", nil); status != http.StatusForbidden {
+			t.Errorf("%s: the console: got %d, want 403", c.name, status)
+		}
+		if status, _, _ := (&surfer{t, s.publicURL, map[string]string{}}).send("POST", path, url.Values{}); status != http.StatusGone {
+			t.Errorf("%s: the link again: got %d, want 410", c.name, status)
+		}
+	}
+	if a := r.post("/v1/links", gatewayToken, `{"subject": {"format": "email", "email": "`+sally+`"}}`); a.status != http.StatusForbidden {
+		t.Errorf("a token that only asks: got %d %s, want 403", a.status, a.body)
+	}
+}

@@ -54,6 +54,8 @@ type tables struct {
 	spells      map[spellKey]revoke.Spell
 	schedules   map[scheduleKey]revoke.Schedule
 	deviceNames map[deviceNameKey]revoke.DeviceName
+	links       map[revoke.TokenHash]memoryLink
+	signIns     map[revoke.ID]revoke.SignIn
 	changes     []revoke.Change
 	audit       []revoke.AuditEntry
 }
@@ -78,6 +80,7 @@ func NewMemory() *Memory {
 		readings: map[revoke.ID]revoke.Reading{}, notices: map[revoke.NoticeKey]revoke.Notice{}, notes: map[noteKey]revoke.SourceNote{}, errands: map[revoke.ErrandKey]revoke.Errand{},
 		held: map[revoke.ID]revoke.Held{}, hits: map[revoke.HitKey]revoke.Hit{},
 		hearings: map[hourKey]revoke.Hearing{}, spells: map[spellKey]revoke.Spell{}, schedules: map[scheduleKey]revoke.Schedule{}, deviceNames: map[deviceNameKey]revoke.DeviceName{},
+		links: map[revoke.TokenHash]memoryLink{}, signIns: map[revoke.ID]revoke.SignIn{},
 	}}
 }
 

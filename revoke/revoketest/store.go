@@ -27,7 +27,7 @@ func RunStore(t *testing.T, open func(t *testing.T) revoke.Store) {
 	t.Helper()
 	for _, group := range []map[string]func(*bench){
 		effectsContract(), decideContract(), concurrencyContract(), sessionsContract(), peopleContract(), resourcesContract(), queueContract(), ledgerContract(), notesContract(), hearingsContract(), haltContract(), bulkContract(), readsContract(), overviewContract(), heldContract(), noticesContract(),
-		schedulesContract(), deviceNamesContract(), policiesContract(), twinContract(),
+		schedulesContract(), deviceNamesContract(), signInsContract(), policiesContract(), twinContract(),
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {

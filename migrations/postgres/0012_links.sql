@@ -1,0 +1,8 @@
+-- +goose Up
+
+-- An application asks for a link to somebody's own devices, and says when they last proved who they are.
+ALTER TABLE links ADD COLUMN app TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE links ADD COLUMN proved_at BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX links_over ON links (expires_at);
+
+UPDATE meta SET schema = 12 WHERE one = 1;
