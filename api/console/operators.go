@@ -37,7 +37,7 @@ func (c *Console) operatorRoutes() []route {
 
 // decisionRoutes are the pages of what people decide for many.
 func (c *Console) decisionRoutes() []route {
-	const held, schedules = "/console/held", "/console/schedules"
+	const held, schedules, policies, many = "/console/held", "/console/schedules", "/console/policies", "/console/many"
 	return []route{
 		{method: http.MethodGet, path: held, least: revoke.RoleViewer, title: "Held", menu: held, page: (*visit).held},
 		{method: http.MethodPost, path: held, least: revoke.RoleApprover, title: "Held", menu: held, page: (*visit).judgeHeld},
@@ -45,6 +45,11 @@ func (c *Console) decisionRoutes() []route {
 		{method: http.MethodPost, path: schedules, least: revoke.RoleAdmin, title: "Schedules", menu: schedules, page: (*visit).addSchedule},
 		{method: http.MethodPost, path: schedules + "/{name}/skip", least: revoke.RoleAdmin, title: "Schedules", menu: schedules, page: (*visit).skipSchedule},
 		{method: http.MethodPost, path: schedules + "/{name}/remove", least: revoke.RoleAdmin, title: "Schedules", menu: schedules, page: (*visit).removeSchedule},
+		{method: http.MethodGet, path: policies, least: revoke.RoleViewer, title: "Policies", menu: policies, page: (*visit).policies},
+		{method: http.MethodPost, path: policies, least: revoke.RoleAdmin, title: "Policies", menu: policies, page: (*visit).setPolicy},
+		{method: http.MethodPost, path: policies + "/remove", least: revoke.RoleAdmin, title: "Policies", menu: policies, page: (*visit).removePolicy},
+		{method: http.MethodGet, path: many, least: revoke.RoleAdmin, title: "Sign out many", menu: many, page: (*visit).many},
+		{method: http.MethodPost, path: many, least: revoke.RoleAdmin, title: "Sign out many", menu: many, page: (*visit).endOfMany},
 	}
 }
 
@@ -57,6 +62,8 @@ func consoleMenu() []entry {
 		{Path: "/console/why", Title: "Why", least: revoke.RoleViewer},
 		{Path: "/console/held", Title: "Held", least: revoke.RoleViewer},
 		{Path: "/console/schedules", Title: "Schedules", least: revoke.RoleViewer},
+		{Path: "/console/policies", Title: "Policies", least: revoke.RoleViewer},
+		{Path: "/console/many", Title: "Sign out many", least: revoke.RoleAdmin},
 		{Path: "/console/sources", Title: "Sources", least: revoke.RoleViewer},
 		{Path: "/console/alarms", Title: "Alarms", least: revoke.RoleViewer},
 	}

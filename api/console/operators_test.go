@@ -46,6 +46,7 @@ func (o *office) FormToken(*http.Request) string { return "form-token" }
 func newOffice(t *testing.T) *office {
 	t.Helper()
 	o := &office{t: t, store: revoketest.NewMemory(), who: revoke.SignIn{Session: revoke.ID{1}, Org: "main", Name: "ada@example.edu", Roles: []revoke.Role{revoke.RoleAdmin}}}
+	o.who.ProvedAt = o.store.Clock().Now()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	service, err := revoke.New(revoke.Config{Store: o.store, Log: log, Targets: []revoke.TargetName{{Name: "canvas", Org: "main"}}})
 	if err != nil {

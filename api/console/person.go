@@ -253,6 +253,9 @@ func (v *visit) readAct(word string) (actPage, error) {
 
 // order is the page on which an act is prepared: what would happen, and why it is ordered.
 func (v *visit) order(word string) error {
+	if !v.proved(v.r.URL.RequestURI()) {
+		return nil
+	}
 	data, err := v.readAct(word)
 	if err != nil {
 		return err
@@ -317,6 +320,9 @@ func (v *visit) ordering(data *actPage, reason string, dry bool) map[string]any 
 
 // ordered carries an act out.
 func (v *visit) ordered(word string) error {
+	if !v.proved(v.r.URL.Path) {
+		return nil
+	}
 	data, err := v.readAct(word)
 	if err != nil {
 		return err

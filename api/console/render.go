@@ -124,8 +124,10 @@ func notice(word string) string {
 		return "The schedule was kept."
 	case "skipped":
 		return "The next run is left out."
+	case "set":
+		return "The policy was set."
 	case "removed":
-		return "The schedule was removed."
+		return "It was removed."
 	case "cleared":
 		return "The alarm was cleared."
 	}

@@ -84,7 +84,10 @@ func (v *visit) readSchedules() (schedulesPage, listing[schedule], error) {
 
 // addSchedule keeps a schedule, or says when it would run and how many sessions that would end.
 func (v *visit) addSchedule() error {
-	text := func(name string) string { return strings.TrimSpace(v.r.PostFormValue(name)) }
+	if !v.proved("/console/schedules") {
+		return nil
+	}
+	text := v.typed
 	body := map[string]any{"name": text("name"), "scope": text("scope"), "reason": text("reason"), "dry_run": text("do") != "keep"}
 	switch text("scope") {
 	case "kind":
