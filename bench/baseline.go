@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -46,6 +47,7 @@ const (
 	introspectPath = "/oauth2/introspect"
 	checkPath      = "/v1/check"
 	usersPath      = "/scim/v2/Users"
+	eventPath      = "/v1/events/"
 )
 
 // serveBaseline writes its address as a line of JSON and serves until in ends.
@@ -54,7 +56,7 @@ func serveBaseline(args []string, in io.Reader, out io.Writer) error {
 	if err != nil || len(args) != 3 {
 		return errors.Join(err, errors.New("a baseline is started with people, a driver and a database"))
 	}
-	point, closing, err := pointRead(args[1], args[2])
+	point, event, closing, err := pointReads(args[1], args[2])
 	if err != nil {
 		return err
 	}
@@ -87,6 +89,13 @@ func serveBaseline(args []string, in io.Reader, out io.Writer) error {
 		}
 		return c.JSON(found)
 	})
+	app.Get(eventPath+":id", func(c *fiber.Ctx) error {
+		found, err := event(c.UserContext(), c.Params("id"))
+		if err != nil {
+			return err
+		}
+		return c.JSON(found)
+	})
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -102,32 +111,41 @@ func serveBaseline(args []string, in io.Reader, out io.Writer) error {
 	return errors.Join(app.Shutdown(), <-served)
 }
 
-// row is a person of the directory's as the table has it.
+// row is a person of the directory's, or an event, as the table has it.
 type row struct {
-	ID       string          `json:"id"`
-	UserName string          `json:"userName"`
-	Profile  json.RawMessage `json:"profile"`
+	ID   string          `json:"id"`
+	Name string          `json:"userName"`
+	Body json.RawMessage `json:"profile"`
 }
 
-// pointRead returns what reads one row by its userName: a prepared statement that an index serves.
-func pointRead(driver, dsn string) (read func(ctx context.Context, userName string) (row, error), closing func() error, err error) {
+// reader reads the one row that a key leads to.
+type reader func(ctx context.Context, key string) (row, error)
+
+// pointReads returns what reads a person by the userName and an event by its id: prepared statements that an index serves.
+func pointReads(driver, dsn string) (person, event reader, closing func() error, err error) {
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	db.SetMaxOpenConns(askers)
 	db.SetMaxIdleConns(askers)
-	const question = "SELECT id, user_name, profile FROM resources WHERE org = $1 AND authority = $2 AND type = $3 AND user_name_folded = $4 AND named = 1 AND deleted_at = 0"
-	stmt, err := db.PrepareContext(context.Background(), question)
-	if err != nil {
-		return nil, nil, errors.Join(err, db.Close())
+	prepare := func(question string, before ...any) reader {
+		stmt, wrong := db.PrepareContext(context.Background(), question)
+		err = errors.Join(err, wrong)
+		return func(ctx context.Context, key string) (found row, err error) {
+			var body string
+			err = stmt.QueryRowContext(ctx, append(slices.Clone(before), key)...).Scan(&found.ID, &found.Name, &body)
+			found.Body = json.RawMessage(body)
+			return found, err
+		}
 	}
-	return func(ctx context.Context, userName string) (found row, err error) {
-		var profile string
-		err = stmt.QueryRowContext(ctx, org, directory.Authority, revoke.TypeUser, userName).Scan(&found.ID, &found.UserName, &profile)
-		found.Profile = json.RawMessage(profile)
-		return found, err
-	}, db.Close, nil
+	person = prepare("SELECT id, user_name, profile FROM resources WHERE org = $1 AND authority = $2 AND type = $3 AND user_name_folded = $4 AND named = 1 AND deleted_at = 0",
+		org, directory.Authority, revoke.TypeUser)
+	event = prepare("SELECT id, type, body FROM events WHERE org = $1 AND id = $2", org)
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, db.Close())
+	}
+	return person, event, db.Close, nil
 }
 
 // plainMap has a cutoff of long ago for everybody in the tables.

@@ -70,7 +70,7 @@ func (l load) run() (int, error) {
 }
 
 // largestAnswer is how long an answer may be.
-const largestAnswer = 256 << 10
+const largestAnswer = 1 << 20
 
 func (l load) connection(first int, ends time.Time) (n int, err error) {
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", l.Address)

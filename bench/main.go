@@ -28,6 +28,7 @@ type bench struct {
 	resources                int           // people whom a directory has written over SCIM, in a database of their own
 	members                  int           // of a large group
 	rows                     int           // behind each list whose pages are compared
+	events                   int           // behind the lists of events
 	page                     int           // which of them is compared with the first
 	storm                    int           // events in a storm of batches; one by one a fifth of them
 	databases                []string
@@ -48,11 +49,12 @@ func main() {
 	flag.DurationVar(&b.slice, "slice", time.Second, "how long a slice takes")
 	flag.IntVar(&b.resources, "resources", 1_000_000, "people whom the directory has written where SCIM is measured")
 	flag.IntVar(&b.members, "members", 10_000, "how many of them are in a large group")
-	flag.IntVar(&b.rows, "rows", 1_000_000, "rows behind each list whose pages are compared, but for sessions")
+	flag.IntVar(&b.rows, "rows", 1_000_000, "rows behind each list whose pages are compared, but for sessions and events")
+	flag.IntVar(&b.events, "events", 1_000_000, "events behind the lists of events")
 	flag.IntVar(&b.page, "page", 1000, "which page is compared with the first")
 	flag.IntVar(&b.storm, "storm", 100_000, "events in a storm of batches, and a fifth of them in one of single events")
 	databases := flag.String("databases", "sqlite,postgres", "which databases")
-	only := flag.String("only", "", "what to measure, of live, deactivation, groups, introspection, check, import, audit, storm, everyone, pages, scim, username, crawl, members; all when empty")
+	only := flag.String("only", "", "what to measure, of live, deactivation, groups, introspection, check, import, audit, storm, everyone, pages, lists, scim, brake, username, crawl, members; all when empty")
 	flag.Parse()
 	b.only = strings.FieldsFunc(*only, func(r rune) bool { return r == ',' })
 	b.databases = strings.Split(*databases, ",")
@@ -87,7 +89,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 			return fmt.Errorf("live: %w", err)
 		}
 	}
-	if slices.ContainsFunc([]string{"introspection", "check", "import", "storm", "pages", "scim", "username", "crawl", "members"}, b.wants) {
+	if slices.ContainsFunc([]string{"introspection", "check", "import", "storm", "pages", "lists", "scim", "brake", "username", "crawl", "members"}, b.wants) {
 		if err := b.build(ctx); err != nil {
 			return err
 		}
@@ -132,9 +134,11 @@ func (b *bench) tables() []tables {
 			{"storm", b.storms},
 			{"everyone", b.everyone},
 			{"pages", b.pages},
+			{"lists", b.lists},
 		}},
 		{"directory", b.resources, b.fillDirectory, []measurement{
 			{"scim", b.patches},
+			{"brake", b.braked},
 			{"username", b.lookUps},
 			{"members", b.memberships},
 			{"crawl", b.crawls},

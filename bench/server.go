@@ -50,8 +50,13 @@ type server struct {
 	said    bytes.Buffer
 }
 
-// start serves the database, with so many webhook targets that take whatever they are told.
-func (b *bench) start(ctx context.Context, d *database, targets int) (_ *server, err error) {
+// start serves the database without the brake, with so many webhook targets that take whatever they are told.
+func (b *bench) start(ctx context.Context, d *database, targets int) (*server, error) {
+	return b.startWith(ctx, d, targets, "off")
+}
+
+// startWith serves the database with a brake as the configuration has it.
+func (b *bench) startWith(ctx context.Context, d *database, targets int, brake string) (_ *server, err error) {
 	port, err := freePort(ctx)
 	if err != nil {
 		return nil, err
@@ -75,7 +80,7 @@ func (b *bench) start(ctx context.Context, d *database, targets int) (_ *server,
 	fmt.Fprintf(&cfg, "  - {name: portal, scopes: [sessions], app: portal, secret: %q}\n", s.secrets["portal"])
 	fmt.Fprintf(&cfg, "  - {name: gateway, scopes: [check], app: \"*\", secret: %q}\n", s.secrets["gateway"])
 	fmt.Fprintf(&cfg, "  - {name: ops, scopes: [admin], secret: %q}\n", s.secrets["ops"])
-	fmt.Fprintf(&cfg, "brake: off\nsources:\n  okta: {type: okta, authority: %s, ids: okta, secrets: [%q]}\n", directory.Authority, s.secrets["okta"])
+	fmt.Fprintf(&cfg, "brake: %s\nsources:\n  okta: {type: okta, authority: %s, ids: okta, secrets: [%q]}\n", brake, directory.Authority, s.secrets["okta"])
 	if targets > 0 {
 		cfg.WriteString("targets:\n")
 	}

@@ -141,12 +141,12 @@ const probeEvery = 20 * time.Millisecond
 
 // probe signs a fresh person in and suspends it, again and again, and notes how long its session lived on.
 func (w *weather) probe(ctx context.Context, over <-chan struct{}) error {
-	telling, err := w.server.dial(ctx)
+	telling, err := dial(ctx, w.server.address)
 	if err != nil {
 		return err
 	}
 	defer telling.close()
-	asking, err := w.server.dial(ctx)
+	asking, err := dial(ctx, w.server.address)
 	if err != nil {
 		return err
 	}
@@ -196,12 +196,12 @@ type line struct {
 	answers *bufio.Reader
 }
 
-func (s *server) dial(ctx context.Context) (*line, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.address)
+func dial(ctx context.Context, address string) (*line, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	return &line{conn, bufio.NewReader(conn)}, nil
+	return &line{conn, bufio.NewReaderSize(conn, largestAnswer)}, nil
 }
 
 func (l *line) close() { _ = l.conn.Close() }

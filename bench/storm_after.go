@@ -68,7 +68,7 @@ const sampled = 500
 
 // allDead asks the server about sessions of people who were suspended.
 func (w *weather) allDead(ctx context.Context) error {
-	l, err := w.server.dial(ctx)
+	l, err := dial(ctx, w.server.address)
 	if err != nil {
 		return err
 	}
