@@ -23,7 +23,7 @@ type database struct {
 	home      string // a folder
 	url       string // as the configuration names it
 	groupGoal float64
-	historic  bool // the rows behind the lists are there
+	historic  bool         // the rows behind the lists are there
 	resources []revoke.ID  // of the directory's people, by their number
 	crowd     crowd        // nine of ten
 	spared    crowd        // the rest, to whom nothing happens
