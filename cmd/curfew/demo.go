@@ -37,6 +37,7 @@ func (c demoCommand) Run(ctx context.Context, sh *shell) (err error) {
 	story, err := demo.Open(ctx, demo.Config{
 		Client: outbound.NewMaker(outbound.Config{Version: thisVersion().Version}).Configured(), Clock: &revoke.ProcessClock{},
 		Out: sh.out, Once: c.Once, Terminal: sh.terminal, Command: thisCommand() + " --config " + file,
+		Links: func(ctx context.Context, student string) (string, string, error) { return demoLinks(ctx, file, student) },
 	})
 	if err != nil {
 		return err
@@ -60,6 +61,26 @@ func (c demoCommand) Run(ctx context.Context, sh *shell) (err error) {
 		return fmt.Errorf("the story did not happen as told: %w", err)
 	}
 	return nil
+}
+
+// demoLinks makes the links that curfew link makes, for who looks at the demo.
+func demoLinks(ctx context.Context, file, student string) (devices, console string, err error) {
+	l, err := loadDemo(file)
+	if err != nil {
+		return "", "", err
+	}
+	var who revoke.Subject
+	who.Add(revoke.NamespaceEmail, student)
+	own, err := makeLink(ctx, l, who, "")
+	if err != nil {
+		return "", "", err
+	}
+	admin, err := makeLink(ctx, l, nil, revoke.RoleAdmin)
+	return own.URL, admin.URL, err
+}
+
+func loadDemo(file string) (*Loaded, error) {
+	return load(settingsInput{file: file, lookup: func(string) (string, bool) { return "", false }})
 }
 
 // thisCommand is what a person types to run this program: its name where the shell finds it by that, else its file.
@@ -86,7 +107,7 @@ func openDemo(ctx context.Context, sh *shell, file, configuration string) (*serv
 	if err := write("127.0.0.1:0"); err != nil {
 		return nil, err
 	}
-	loaded, err := load(settingsInput{file: file, lookup: func(string) (string, bool) { return "", false }})
+	loaded, err := loadDemo(file)
 	if err != nil {
 		return nil, err
 	}

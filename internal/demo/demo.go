@@ -25,6 +25,8 @@ type Config struct {
 	Once     bool          // end after the story
 	Terminal bool          // a person watches: secrets may be shown
 	Command  string        // what starts a curfew command against this server, such as "curfew --config FILE"
+	// Links makes one-time links to the student's own devices and to the console, for the terminal. It is needed unless Once is set.
+	Links    func(ctx context.Context, student string) (devices, console string, err error)
 	Patience time.Duration // how long to wait for the application to be told; 10 s when zero
 }
 
@@ -105,8 +107,9 @@ func (d *Demo) Run(ctx context.Context, base string) error {
 	go func() { served <- server.Serve(d.listener) }()
 	err := d.story(ctx, base)
 	if err == nil && !d.cfg.Once {
-		d.invite(base)
-		<-ctx.Done()
+		if err = d.invite(ctx, base); err == nil {
+			<-ctx.Done()
+		}
 	}
 	if closing := server.Close(); err == nil && closing != nil {
 		err = fmt.Errorf("close the imitation application: %w", closing)
@@ -118,13 +121,24 @@ func (d *Demo) Run(ctx context.Context, base string) error {
 }
 
 // invite says what a person may try.
-func (d *Demo) invite(base string) {
+func (d *Demo) invite(ctx context.Context, base string) error {
 	d.say("\nCurfew goes on at %s and the application at %s until Ctrl-C.\n", base, d.address())
 	if d.cfg.Terminal {
+		own, console, err := d.cfg.Links(ctx, student)
+		if err != nil {
+			return fmt.Errorf("make the links to look around by: %w", err)
+		}
 		d.say("The admin token is %s\nThe iPhone's session token is %s\n", d.secrets.ops.Reveal(), d.devices[0].token.Reveal())
+		d.say("\nOpen in a browser, each once, within 30 minutes:\n  Sally's own devices  %s\n  the admin's console  %s\n", own, console)
 	}
-	d.say("\nTry, in another terminal:\n  curl %s%s\n  %s revoke --user %s --reason \"lost her bag\"\n  %s user show %s\n",
-		d.address(), devicesPath, d.cfg.Command, student, d.cfg.Command, student)
+	d.say("\nTry, in another terminal:\n  curl %s%s\n", d.address(), devicesPath)
+	for _, command := range []string{
+		"user show " + student, "policy set mobile --not-allowed --reason \"no phones during the exams\" --dry-run",
+		"revoke --user " + student + " --reason \"lost her bag\"", "user block " + student + " --reason \"suspended\"", "link --user " + student,
+	} {
+		d.say("  %s %s\n", d.cfg.Command, command)
+	}
+	return nil
 }
 
 func (d *Demo) say(format string, args ...any) { _, _ = fmt.Fprintf(d.cfg.Out, format, args...) }

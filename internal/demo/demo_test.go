@@ -100,7 +100,9 @@ func TestDemoGoesOnUntilItIsStopped(t *testing.T) {
 	t.Parallel()
 	for _, terminal := range []bool{true, false} {
 		out := &watched{invited: make(chan struct{})}
-		d, base := open(t, sound, Config{Out: out, Terminal: terminal})
+		d, base := open(t, sound, Config{Out: out, Terminal: terminal, Links: func(_ context.Context, who string) (string, string, error) {
+			return "own-link-of-" + who, "console-link", nil
+		}})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- d.Run(ctx, base) }()
@@ -118,7 +120,10 @@ func TestDemoGoesOnUntilItIsStopped(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Errorf("Run, stopped: got %v, want nil", err)
 		}
-		for _, secret := range []revoke.Secret{d.secrets.ops, d.devices[0].token} {
+		if tries := strings.Count(out.String()[strings.Index(out.String(), "Try, "):], "\n  "); tries != 6 {
+			t.Errorf("%d things to try, want six:\n%s", tries, out)
+		}
+		for _, secret := range []revoke.Secret{d.secrets.ops, d.devices[0].token, revoke.NewSecret("own-link-of-" + student), revoke.NewSecret("console-link")} {
 			if shown := strings.Contains(out.String(), secret.Reveal()); shown != terminal {
 				t.Errorf("on a terminal: %v; a secret is shown: %v\n%s", terminal, shown, out)
 			}
