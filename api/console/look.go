@@ -1,6 +1,7 @@
 package console
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mileusna/useragent"
@@ -53,7 +54,7 @@ func thing(s *revoke.Session, ua *useragent.UserAgent) (drawn, words string) {
 		return "tablet", "Tablet"
 	case ua.Mobile || s.Kind == revoke.Mobile || strings.Contains(platform, "ios") || strings.Contains(platform, "android"):
 		return "phone", "Phone"
-	case ua.Desktop || s.Kind == revoke.Desktop:
+	case ua.Desktop || s.Kind == revoke.Desktop || slices.ContainsFunc([]string{"macos", "windows", "linux", "chromeos"}, func(name string) bool { return strings.Contains(platform, name) }):
 		return "laptop", "Computer"
 	case s.Kind == revoke.Browser && s.Facts.UserAgent != "":
 		return "browser", "Browser"
