@@ -37,7 +37,9 @@ func (c demoCommand) Run(ctx context.Context, sh *shell) (err error) {
 	story, err := demo.Open(ctx, demo.Config{
 		Client: outbound.NewMaker(outbound.Config{Version: thisVersion().Version}).Configured(), Clock: &revoke.ProcessClock{},
 		Out: sh.out, Once: c.Once, Terminal: sh.terminal, Command: thisCommand() + " --config " + file,
-		Links: func(ctx context.Context, student string) (string, string, error) { return demoLinks(ctx, file, student) },
+		Links: func(ctx context.Context, student string) (string, string, error) {
+			return demoLinks(ctx, file, student)
+		},
 	})
 	if err != nil {
 		return err

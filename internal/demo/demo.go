@@ -19,12 +19,12 @@ import (
 
 // Config names everything a Demo depends on.
 type Config struct {
-	Client   *http.Client  // for every call to Curfew and to the application; both are on the loopback interface
-	Clock    revoke.Clock  // measures
-	Out      io.Writer     // where the story is told; it needs no terminal
-	Once     bool          // end after the story
-	Terminal bool          // a person watches: secrets may be shown
-	Command  string        // what starts a curfew command against this server, such as "curfew --config FILE"
+	Client   *http.Client // for every call to Curfew and to the application; both are on the loopback interface
+	Clock    revoke.Clock // measures
+	Out      io.Writer    // where the story is told; it needs no terminal
+	Once     bool         // end after the story
+	Terminal bool         // a person watches: secrets may be shown
+	Command  string       // what starts a curfew command against this server, such as "curfew --config FILE"
 	// Links makes one-time links to the student's own devices and to the console, for the terminal. It is needed unless Once is set.
 	Links    func(ctx context.Context, student string) (devices, console string, err error)
 	Patience time.Duration // how long to wait for the application to be told; 10 s when zero
