@@ -49,6 +49,7 @@ type Service interface {
 	Reject(ctx context.Context, who revoke.SignIn, ids []revoke.ID, reason string) (int, error)
 	Event(ctx context.Context, org string, id revoke.ID) (revoke.Event, error)
 	Replay(ctx context.Context, actor revoke.Actor, src revoke.Source, prior revoke.Event, again revoke.Event, dry bool) (revoke.Outcome, error)
+	Foresee(ctx context.Context, actor revoke.Actor, src revoke.Source, prior revoke.Event, at revoke.Instant, answer revoke.ReadAnswer) (revoke.Outcome, error)
 	Hear(org, source string)
 	Pulses(ctx context.Context, org string, sources []string) ([]revoke.Pulse, error)
 	Retire(ctx context.Context, actor revoke.Actor, org, authority, to, reason string) (int, error)

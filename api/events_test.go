@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,7 +15,12 @@ import (
 
 // letterbox is the senders of a test: a message is a list of words, each a signal about one address. What no word was taught
 // is unknown; taught says which are.
-type letterbox struct{ taught map[string]revoke.SignalKind }
+type letterbox struct {
+	taught map[string]revoke.SignalKind
+	reads  bool     // of what changed it says only so
+	down   bool     // its API does not answer
+	asked  []string // at its API
+}
 
 type letter struct {
 	ID    string `json:"id"`
@@ -24,6 +31,10 @@ type letter struct {
 func (l *letterbox) event(source string, one letter) revoke.Event {
 	body, _ := json.Marshal(one)
 	ev := revoke.Event{Org: "main", Source: source, Authority: source, SenderID: one.ID, Type: one.Word, Body: body}
+	if about, changed := strings.CutPrefix(one.Word, "changed:"); changed && l.reads {
+		ev.State, ev.Read = revoke.EventReading, about
+		return ev
+	}
 	kind, ok := l.taught[one.Word]
 	if !ok {
 		ev.State, ev.Note = revoke.EventUnknown, "nobody has taught us this word"
@@ -53,6 +64,21 @@ func (l *letterbox) Reread(ev revoke.Event) (revoke.Event, error) {
 		return ev, revoke.ErrNotFound
 	}
 	return l.event(ev.Source, one), nil
+}
+
+// Foresee asks the API of hr, which says of everybody that their employment ended.
+func (l *letterbox) Foresee(_ context.Context, ev revoke.Event) (revoke.Instant, revoke.ReadAnswer, error) {
+	l.asked = append(l.asked, ev.Read)
+	if l.down {
+		return 0, revoke.ReadAnswer{}, errors.New("the API of hr answered 502")
+	}
+	who, ok := strings.CutPrefix(ev.Read, "ended/")
+	if !ok {
+		return 1, revoke.ReadAnswer{Note: "still employed"}, nil
+	}
+	sig := revoke.Signal{Kind: revoke.Terminated}
+	sig.Subject.Add(revoke.NamespaceEmail, who)
+	return 1, revoke.ReadAnswer{Signals: []revoke.Signal{sig}, Note: "employment ended"}, nil
 }
 
 // hr is a sender of the test, and rejected one of another org.
@@ -175,6 +201,42 @@ func TestReplayDoesWhatFollowsToday(t *testing.T) {
 	}
 	if !who {
 		t.Error("the audit log does not say who replayed")
+	}
+}
+
+// A dry replay of what says only who changed asks the sender's API, says what would follow, and changes nothing.
+func TestDryReplayReads(t *testing.T) {
+	t.Parallel()
+	l := &letterbox{}
+	b := start(t, withLetters(l))
+	b.register("sally@example.edu", "browser", "laptop")
+	ids := b.post(l, letter{"1", "changed:ended/sally@example.edu", ""}, letter{"2", "changed:tom", ""})
+	l.reads = true
+	before := b.done()
+	dry := func(id string) reply {
+		return b.want("dry run", b.as("ops", "POST", "/v1/events/"+id+"/replay", `{"dry_run": true}`), 200)
+	}
+	got := dry(ids[0])
+	for member, want := range map[string]any{
+		"dry_run": true, "state": "decided", "note": "employment ended", "known": true, "revocations.kind": "block", "revocations.signal": "terminated", "revocations.id": nil,
+	} {
+		if got.member(member) != want {
+			t.Errorf("%s is %v, want %v: %s", member, got.member(member), want, got.body)
+		}
+	}
+	if got := dry(ids[1]); got.text("state") != "ignored" || got.text("note") != "still employed; it was read, and nothing follows" {
+		t.Errorf("a read from which nothing follows: %s", got.body)
+	}
+	l.down = true
+	if got := dry(ids[0]); got.text("state") != "reading" || got.text("note") != "it would wait to be read: the API of hr answered 502" || strings.Contains(got.body, "terminated") {
+		t.Errorf("an API that is down: %s", got.body)
+	}
+	if len(l.asked) != 3 || b.done() != before {
+		t.Errorf("asked %q, and wrote %v, was %v", l.asked, b.done(), before)
+	}
+	b.wantLive("after dry runs", map[string]bool{"laptop": true})
+	if got := b.want("replay", b.as("ops", "POST", "/v1/events/"+ids[0]+"/replay", ""), 200); got.text("state") != "reading" || len(l.asked) != 3 {
+		t.Errorf("a replay that is meant waits to be read: %s, asked %q", got.body, l.asked)
 	}
 }
 

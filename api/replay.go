@@ -3,6 +3,8 @@ package api
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -46,6 +48,9 @@ func (a *App) replayEvent(c *fiber.Ctx, t *token) error {
 	if err != nil {
 		return err
 	}
+	if in.DryRun && again.Read != "" {
+		return a.foresee(c, t, src, ev, again)
+	}
 	if len(again.Signals) > 0 || again.Read != "" {
 		out, err := a.cfg.Service.Replay(ctx, t.actor, src, ev, again, in.DryRun)
 		if err != nil {
@@ -62,6 +67,33 @@ func (a *App) replayEvent(c *fiber.Ctx, t *token) error {
 		}
 	}
 	return answer(c, fiber.StatusOK, replayView{in.DryRun, viewEvent(&ev)})
+}
+
+// foreseenWithin outlasts a read at a sender's API and its preview.
+const foreseenWithin = 20 * time.Second
+
+// foresee makes the read that a replay of an event would wait for, and says what would follow. Where the API cannot be read now,
+// the event would wait for it, and the note says why.
+func (a *App) foresee(c *fiber.Ctx, t *token, src revoke.Source, ev, again revoke.Event) error {
+	ctx, cancel := a.within(foreseenWithin, c, t)
+	defer cancel()
+	ev.Read = again.Read
+	at, read, err := a.cfg.Read.Foresee(ctx, ev)
+	if err != nil {
+		ev.State, ev.Note = revoke.EventReading, "it would wait to be read: "+err.Error()
+		return answer(c, fiber.StatusOK, replayView{true, viewEvent(&ev)})
+	}
+	out, err := a.cfg.Service.Foresee(ctx, t.actor, src, ev, at, read)
+	if err != nil {
+		return fmt.Errorf("preview event %s: %w", ev.ID, err)
+	}
+	ev.State, ev.Decided, ev.Note = out.State, out.Decided, read.Note
+	if len(read.Signals) == 0 {
+		ev.Note = strings.TrimPrefix(read.Note+"; it was read, and nothing follows", "; ")
+	}
+	view := viewEvent(&ev)
+	undecided(view.Revocations)
+	return answer(c, fiber.StatusOK, replayView{true, view})
 }
 
 var errNotReread = &problem{

@@ -28,6 +28,8 @@ type Senders interface {
 	Read(source string, header http.Header, body []byte) ([]revoke.Event, error)
 	// Reread reads an event once more from its kept body.
 	Reread(ev revoke.Event) (revoke.Event, error)
+	// Foresee makes the read at a sender's API that an event would wait for, and keeps nothing of it.
+	Foresee(ctx context.Context, ev revoke.Event) (revoke.Instant, revoke.ReadAnswer, error)
 }
 
 // sourceView is whoever sends us news: a sender of webhooks, or a token.

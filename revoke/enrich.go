@@ -81,6 +81,8 @@ type Reads interface {
 	SettleRead(ctx context.Context, owed OwedRead, s ReadSettlement) error
 	// NextRead returns when the source's next read is due or its next lease ends, zero when nothing waits.
 	NextRead(ctx context.Context, org, source string) (Instant, error)
+	// Known returns the text of a note, "" where there is none.
+	Known(ctx context.Context, org, source, about string) (string, error)
 	// Unread returns how much waits at each of these sources, in their order.
 	Unread(ctx context.Context, org string, sources []string) ([]Unread, error)
 }

@@ -19,7 +19,8 @@ func (s *Service) Event(ctx context.Context, org string, id ID) (Event, error) {
 
 // Replay decides an event that nothing followed from once more, as it was read from its kept body anew: after a
 // mapping, a rule or an identifier was put right. The event keeps its place and its times, and has a new state. One that was
-// decided is answered as it was then. One that names what must be read waits for that anew. A dry run says what would follow.
+// decided is answered as it was then. One that names what must be read waits for that anew. A dry run says what would follow;
+// what would follow from a read says [Service.Foresee].
 func (s *Service) Replay(ctx context.Context, actor Actor, src Source, prior Event, again Event, dry bool) (Outcome, error) {
 	if prior.State == EventDecided {
 		return prior.answered(), nil
@@ -64,6 +65,17 @@ func (s *Service) Replay(ctx context.Context, actor Actor, src Source, prior Eve
 		return Outcome{}, fmt.Errorf("replay event %s: %w", prior.ID, err)
 	}
 	return out, nil
+}
+
+// Foresee says what would follow from an event that waits to be read, if the read that was asked at an instant had been its own.
+// Nothing is kept.
+func (s *Service) Foresee(ctx context.Context, actor Actor, src Source, prior Event, at Instant, answer ReadAnswer) (Outcome, error) {
+	ev := prior
+	ev.State, ev.Note, ev.SenderID, ev.Read, ev.Signals = "", "", "", "", answer.asked(at)
+	if len(ev.Signals) == 0 {
+		return Outcome{Event: prior.ID, State: EventIgnored, Decided: prior.Decided}, nil
+	}
+	return s.Preview(ctx, actor, src, ev)
 }
 
 // answered is the answer to an event that was decided before.

@@ -178,9 +178,16 @@ func (s *Store) completeRead(ctx context.Context, o *revoke.OwedRead) error {
 	for _, id := range ids {
 		o.Events = append(o.Events, found[id])
 	}
-	return s.read(ctx, "SELECT text FROM source_notes WHERE org = $1 AND source = $2 AND about = $3", func(rows *sql.Rows) error {
-		return rows.Scan(&o.Known)
-	}, o.Org, clean(o.Source), clean(o.About))
+	o.Known, err = s.Known(ctx, o.Org, o.Source, o.About)
+	return err
+}
+
+// Known returns the text of a note, "" where there is none.
+func (s *Store) Known(ctx context.Context, org, source, about string) (text string, err error) {
+	err = s.read(ctx, "SELECT text FROM source_notes WHERE org = $1 AND source = $2 AND about = $3", func(rows *sql.Rows) error {
+		return rows.Scan(&text)
+	}, org, clean(source), clean(about))
+	return text, err
 }
 
 // SettleRead records that a read brought no answer, if the lease is still its own.

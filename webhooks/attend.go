@@ -105,6 +105,39 @@ func (a *Attendant) Run(ctx context.Context) error {
 	return nil
 }
 
+// Foresee makes the read that an event waits for, and says what it answers and when it was asked. It changes nothing: neither at the
+// sender nor here. [revoke.ErrNotFound] says that the source reads nothing.
+func (a *Attendant) Foresee(ctx context.Context, ev revoke.Event) (revoke.Instant, revoke.ReadAnswer, error) {
+	for _, r := range a.readers {
+		if r.seat.source.Name != ev.Source || r.seat.source.Org != ev.Org {
+			continue
+		}
+		known, err := r.Rows.Known(ctx, ev.Org, ev.Source, ev.Read)
+		if err != nil {
+			return 0, revoke.ReadAnswer{}, fmt.Errorf("read what is known of event %s: %w", ev.ID, err)
+		}
+		asked := r.Clock.Now()
+		finding, err := r.ask(ctx, Ask{About: ev.Read, Events: []revoke.Event{ev}, At: asked, Known: remembered(known)})
+		if err != nil {
+			return asked, revoke.ReadAnswer{}, err
+		}
+		answer, err := finding.answer()
+		return asked, answer, err
+	}
+	return 0, revoke.ReadAnswer{}, fmt.Errorf("source %s reads nothing: %w", ev.Source, revoke.ErrNotFound)
+}
+
+// answer is a finding as the core takes it.
+func (f Finding) answer() (revoke.ReadAnswer, error) {
+	if len(f.Keep) > revoke.MaxNote || f.Keep != nil && !json.Valid(f.Keep) {
+		return revoke.ReadAnswer{}, errors.New("the type would keep what is not JSON, or too long")
+	}
+	for i := range f.Signals {
+		f.Signals[i].Reason = plain(f.Signals[i].Reason)
+	}
+	return revoke.ReadAnswer{Signals: f.Signals, Teaches: f.Teaches, Keep: string(f.Keep), Note: plain(f.Note)}, nil
+}
+
 // reader reads what the events of one source wait for.
 type reader struct {
 	AttendantConfig
@@ -222,12 +255,9 @@ func (h *Handler) unharmed(s *seat, err *error) {
 }
 
 func (r *reader) decide(ctx context.Context, owed revoke.OwedRead, asked revoke.Instant, finding Finding) error {
-	if len(finding.Keep) > revoke.MaxNote || finding.Keep != nil && !json.Valid(finding.Keep) {
-		return errors.New("the type would keep what is not JSON, or too long")
-	}
-	answer := revoke.ReadAnswer{Signals: finding.Signals, Teaches: finding.Teaches, Keep: string(finding.Keep), Note: plain(finding.Note)}
-	for i := range answer.Signals {
-		answer.Signals[i].Reason = plain(answer.Signals[i].Reason)
+	answer, err := finding.answer()
+	if err != nil {
+		return err
 	}
 	r.mu.Lock()
 	if !r.accepted { // an alarm of an earlier start may stand
@@ -236,7 +266,7 @@ func (r *reader) decide(ctx context.Context, owed revoke.OwedRead, asked revoke.
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, r.Handler.commitTimeout)
 	defer cancel()
-	_, err := r.Core.Answered(ctx, r.seat.source, owed, asked, answer)
+	_, err = r.Core.Answered(ctx, r.seat.source, owed, asked, answer)
 	if err != nil {
 		return fmt.Errorf("what was read is not decided: %w", err)
 	}

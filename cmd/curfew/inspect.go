@@ -13,6 +13,7 @@ import (
 // trial reads senders' messages without the proof that it was they.
 type trial struct {
 	*webhooks.Handler
+	*webhooks.Attendant
 	clock revoke.Clock
 }
 

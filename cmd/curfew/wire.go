@@ -180,7 +180,7 @@ func (s *server) doors(l *Loaded) (api.Config, *attendant, error) {
 	}
 	return api.Config{
 		Console: shown, SignIn: people,
-		Senders: l.inspected(hooks), Read: trial{hooks, s.store.Clock()}, Systems: systems, States: s.states, PublicURL: s.publicURL,
+		Senders: l.inspected(hooks), Read: trial{hooks, a, s.store.Clock()}, Systems: systems, States: s.states, PublicURL: s.publicURL,
 		Service: s.service, Store: s.store, Tokens: tokens, SCIM: scim.Strict(s.directory, l.strict()), Hooks: hooks,
 		HookBody: hooks.MaxBody, Metrics: s.metrics.Handler(), MetricsOpen: l.Metrics.Open,
 		Cookie: string(l.ForwardAuth.Cookie), TrustedProxies: l.proxies(), Logout: api.Logout(l.Logout), Approvals: l.Approvals, TLS: secure,

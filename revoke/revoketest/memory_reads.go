@@ -27,6 +27,12 @@ func (t *tables) writeReads(e *revoke.Effects) {
 	}
 }
 
+// Known returns the text of a note, "" where there is none.
+func (m *Memory) Known(ctx context.Context, org, source, about string) (text string, err error) {
+	err = m.read(ctx, func(t *tables) { text = t.notes[noteKey{org, source, about}].Text })
+	return text, err
+}
+
 // ClaimReads leases what waits for up to n reads at a source.
 func (m *Memory) ClaimReads(ctx context.Context, org, source string, n int, now, until revoke.Instant, lease revoke.ID) (out []revoke.OwedRead, err error) {
 	err = m.read(ctx, func(t *tables) {

@@ -181,6 +181,9 @@ func sourceNotes(b *bench) {
 		for _, r := range owed[0].Readings {
 			b.write(revoke.Effects{Read: []revoke.ID{r.Event}})
 		}
+		if text, err := b.store.Known(b.deadline(), org, "graph", "users/sally"); err != nil || text != owed[0].Known {
+			b.Errorf("known is %q, %v; want %q, as the read was given", text, err, owed[0].Known)
+		}
 		return owed[0].Known
 	}
 	if got := known(); got != "" {
