@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,17 +35,26 @@ func (c demoCommand) Run(ctx context.Context, sh *shell) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	file := filepath.Join(folder, defaultFile)
+	log := sh.err
+	if !c.Once { // systems that fail on purpose would fill the screen with what is wrong
+		into, err := os.Create(filepath.Join(folder, "curfew.log")) //nolint:gosec // in the folder that was just made
+		if err != nil {
+			return fmt.Errorf("make the demo's log: %w", err)
+		}
+		defer func() { _ = into.Close() }()
+		log = into
+	}
 	story, err := demo.Open(ctx, demo.Config{
 		Client: outbound.NewMaker(outbound.Config{Version: thisVersion().Version}).Configured(), Clock: &revoke.ProcessClock{},
-		Out: sh.out, Once: c.Once, Terminal: sh.terminal, Command: thisCommand() + " --config " + file,
-		Links: func(ctx context.Context, student string) (string, string, error) {
+		Out: sh.out, Once: c.Once, School: !c.Once, Terminal: sh.terminal, Command: demoCommandLine(ctx, file),
+		Links: func(ctx context.Context, student string) (demo.Links, error) {
 			return demoLinks(ctx, file, student)
 		},
 	})
 	if err != nil {
 		return err
 	}
-	s, err := openDemo(ctx, sh, file, story.Configuration())
+	s, err := openDemo(ctx, file, story.Configuration(), log)
 	if err != nil {
 		return errors.Join(err, story.Close())
 	}
@@ -66,23 +76,40 @@ func (c demoCommand) Run(ctx context.Context, sh *shell) (err error) {
 }
 
 // demoLinks makes the links that curfew link makes, for who looks at the demo.
-func demoLinks(ctx context.Context, file, student string) (devices, console string, err error) {
+func demoLinks(ctx context.Context, file, student string) (links demo.Links, err error) {
 	l, err := loadDemo(file)
 	if err != nil {
-		return "", "", err
+		return links, err
 	}
 	var who revoke.Subject
 	who.Add(revoke.NamespaceEmail, student)
-	own, err := makeLink(ctx, l, who, "")
-	if err != nil {
-		return "", "", err
+	for _, link := range []struct {
+		url  *string
+		who  revoke.Subject
+		role revoke.Role
+	}{{&links.Devices, who, ""}, {&links.Console, nil, revoke.RoleAdmin}, {&links.Approver, nil, revoke.RoleApprover}} {
+		made, err := makeLink(ctx, l, link.who, link.role)
+		if err != nil {
+			return links, err
+		}
+		*link.url = made.URL
 	}
-	admin, err := makeLink(ctx, l, nil, revoke.RoleAdmin)
-	return own.URL, admin.URL, err
+	return links, nil
 }
 
 func loadDemo(file string) (*Loaded, error) {
 	return load(settingsInput{file: file, lookup: func(string) (string, bool) { return "", false }})
+}
+
+// demoCommandLine is what a person types to run this program against the demo: a script where the machine runs one, for it
+// is short.
+func demoCommandLine(ctx context.Context, file string) string {
+	script := filepath.Join(filepath.Dir(file), "curfew")
+	text := fmt.Sprintf("#!/bin/sh\nexec '%s' --config '%s' \"$@\"\n", thisCommand(), file)
+	if os.WriteFile(script, []byte(text), 0o700) != nil || exec.CommandContext(ctx, script, "version").Run() != nil { //nolint:gosec // it is to be run, by its owner alone
+		return thisCommand() + " --config " + file
+	}
+	return script
 }
 
 // thisCommand is what a person types to run this program: its name where the shell finds it by that, else its file.
@@ -98,7 +125,7 @@ func thisCommand() string {
 }
 
 // openDemo starts the real wiring on a free port. The file then says which, so that the commands find it.
-func openDemo(ctx context.Context, sh *shell, file, configuration string) (*server, error) {
+func openDemo(ctx context.Context, file, configuration string, log io.Writer) (*server, error) {
 	write := func(listen string) error {
 		text := fmt.Sprintf("listen: %s\ndatabase: %q\nlog: {level: warn}\n%s", listen, "sqlite:"+filepath.Join(filepath.Dir(file), "curfew.db"), configuration)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -113,7 +140,7 @@ func openDemo(ctx context.Context, sh *shell, file, configuration string) (*serv
 	if err != nil {
 		return nil, err
 	}
-	s, err := openServer(ctx, loaded, loaded.Log.logger(sh.err))
+	s, err := openServer(ctx, loaded, loaded.Log.logger(log))
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -57,7 +58,7 @@ func newApplication(client *http.Client, clock revoke.Clock, token revoke.Secret
 }
 
 // handler serves the application at its own address, and a page for people that says which of the devices are in.
-func (a *application) handler(self string, devices []*device) http.Handler {
+func (a *application) handler(self string, devices []*device) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+libraryPath, a.library)
 	mux.HandleFunc("POST "+hookPath, a.hear)
@@ -213,21 +214,25 @@ func bearer(token revoke.Secret) string { return "Bearer " + token.Reveal() }
 
 // call sends a request, with body as JSON unless it is nil.
 func call(ctx context.Context, client *http.Client, method, url, authorization string, body any) (outbound.Answer, error) {
-	var content io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return outbound.Answer{}, err
-		}
-		content = strings.NewReader(string(text))
+	headers := map[string]string{"Authorization": authorization}
+	if body == nil {
+		return send(ctx, client, method, url, headers, nil)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, url, content)
+	text, err := json.Marshal(body)
 	if err != nil {
 		return outbound.Answer{}, err
 	}
-	r.Header.Set("Authorization", authorization)
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
+	headers["Content-Type"] = "application/json"
+	return send(ctx, client, method, url, headers, text)
+}
+
+func send(ctx context.Context, client *http.Client, method, url string, headers map[string]string, body []byte) (outbound.Answer, error) {
+	r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return outbound.Answer{}, err
+	}
+	for name, value := range headers {
+		r.Header.Set(name, value)
 	}
 	return outbound.Do(client, r, maxAnswer)
 }

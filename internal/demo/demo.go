@@ -24,11 +24,15 @@ type Config struct {
 	Out      io.Writer    // where the story is told; it needs no terminal
 	Once     bool         // end after the story
 	Terminal bool         // a person watches: secrets may be shown
+	School   bool         // after the story bring a whole school, with systems that are slow and failing
 	Command  string       // what starts a curfew command against this server, such as "curfew --config FILE"
-	// Links makes one-time links to the student's own devices and to the console, for the terminal. It is needed unless Once is set.
-	Links    func(ctx context.Context, student string) (devices, console string, err error)
+	// Links makes one-time links for the terminal. It is needed unless Once is set.
+	Links    func(ctx context.Context, student string) (Links, error)
 	Patience time.Duration // how long to wait for the application to be told; 10 s when zero
 }
+
+// Links let somebody look around without a password, once each.
+type Links struct{ Devices, Console, Approver string }
 
 // Demo is an imitation provider and an imitation application, ready to be told about by a server that starts after them.
 type Demo struct {
@@ -37,10 +41,11 @@ type Demo struct {
 	listener net.Listener
 	app      *application
 	devices  []*device
+	people   []*person // beside the student
 }
 
 // secrets are made anew for every demo.
-type secrets struct{ directory, portal, ops, okta, hook revoke.Secret }
+type secrets struct{ directory, portal, ops, okta, hook, apps, edr, register revoke.Secret }
 
 // student is whom the story is about.
 const student = "sally@example.edu"
@@ -62,9 +67,10 @@ func Open(ctx context.Context, cfg Config) (*Demo, error) {
 	_, _ = rand.Read(key) // crypto/rand.Read never fails (Go 1.24)
 	s := secrets{
 		directory: newSecret(), portal: newSecret(), ops: newSecret(), okta: newSecret(),
+		apps: newSecret(), edr: newSecret(), register: newSecret(),
 		hook: revoke.NewSecret(hookPrefix + base64.StdEncoding.EncodeToString(key)),
 	}
-	return &Demo{
+	d := &Demo{
 		cfg: cfg, secrets: s, listener: listener,
 		app: newApplication(cfg.Client, cfg.Clock, s.portal, key),
 		devices: []*device{
@@ -72,7 +78,11 @@ func Open(ctx context.Context, cfg Config) (*Demo, error) {
 			{name: "iPad", kind: revoke.Mobile, platform: "iPadOS"},
 			{name: "laptop", kind: revoke.Browser, platform: "macOS"},
 		},
-	}, nil
+	}
+	if cfg.School {
+		d.people = invent()
+	}
+	return d, nil
 }
 
 func newSecret() revoke.Secret { return revoke.NewSecret(rand.Text() + rand.Text()) }
@@ -80,16 +90,24 @@ func newSecret() revoke.Secret { return revoke.NewSecret(rand.Text() + rand.Text
 // Configuration returns the part of a configuration file that the story needs: its tokens, its source and its target. The
 // caller adds listen, public_url and database. It holds secrets: write it with mode 0600.
 func (d *Demo) Configuration() string {
-	return fmt.Sprintf(`tokens:
+	s := d.secrets
+	tokens := fmt.Sprintf(`
   - {name: directory, scopes: [scim], ids: okta, secret: %q}
   - {name: portal, scopes: [sessions], app: portal, secret: %q}
-  - {name: ops, scopes: [admin], secret: %q}
-sources:
-  okta: {type: okta, ids: okta, secrets: [%q]}
-targets:
-  portal: {type: webhook, url: %q, secret: %q}
-`, d.secrets.directory.Reveal(), d.secrets.portal.Reveal(), d.secrets.ops.Reveal(), d.secrets.okta.Reveal(),
-		d.address()+hookPath, d.secrets.hook.Reveal())
+  - {name: ops, scopes: [admin], secret: %q}`, s.directory.Reveal(), s.portal.Reveal(), s.ops.Reveal())
+	sources := fmt.Sprintf(`
+  okta: {type: okta, ids: okta, secrets: [%q]}`, s.okta.Reveal())
+	targets := fmt.Sprintf(`
+  portal: {type: webhook, url: %q, secret: %q}`, d.address()+hookPath, s.hook.Reveal())
+	text := ""
+	if d.cfg.School {
+		tokens += fmt.Sprintf(`
+  - {name: apps, scopes: [sessions], app: "*", secret: %q}`, s.apps.Reveal())
+		sources += fmt.Sprintf(schoolSources, signatureHeader, s.edr.Reveal(), s.register.Reveal())
+		targets += fmt.Sprintf(schoolTargets, s.hook.Reveal(), d.address()+mailPath, d.address()+doorsPath)
+		text = schoolSettings
+	}
+	return text + "tokens:" + tokens + "\nsources:" + sources + "\ntargets:" + targets + "\n"
 }
 
 func (d *Demo) address() string { return "http://" + d.listener.Addr().String() }
@@ -102,14 +120,15 @@ func (d *Demo) Close() error { return d.listener.Close() }
 // they like, until ctx ends; that is no error.
 func (d *Demo) Run(ctx context.Context, base string) error {
 	d.app.curfew = base
-	server := &http.Server{Handler: d.app.handler(d.address(), d.devices), ReadHeaderTimeout: 5 * time.Second}
+	mux := d.app.handler(d.address(), d.devices)
+	mux.HandleFunc("POST "+mailPath, slow)
+	mux.HandleFunc("POST "+doorsPath, failing(d.people))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(d.listener) }()
-	err := d.story(ctx, base)
+	err := d.show(ctx, base)
 	if err == nil && !d.cfg.Once {
-		if err = d.invite(ctx, base); err == nil {
-			<-ctx.Done()
-		}
+		<-ctx.Done()
 	}
 	if closing := server.Close(); err == nil && closing != nil {
 		err = fmt.Errorf("close the imitation application: %w", closing)
@@ -120,25 +139,18 @@ func (d *Demo) Run(ctx context.Context, base string) error {
 	return err
 }
 
-// invite says what a person may try.
-func (d *Demo) invite(ctx context.Context, base string) error {
-	d.say("\nCurfew goes on at %s and the application at %s until Ctrl-C.\n", base, d.address())
-	if d.cfg.Terminal {
-		own, console, err := d.cfg.Links(ctx, student)
-		if err != nil {
-			return fmt.Errorf("make the links to look around by: %w", err)
+// show tells the story, and unless that is all brings the school and says what there is to try.
+func (d *Demo) show(ctx context.Context, base string) error {
+	t := d.tell(base)
+	if err := t.story(ctx); err != nil || d.cfg.Once {
+		return err
+	}
+	if d.cfg.School {
+		if err := t.fill(ctx); err != nil {
+			return err
 		}
-		d.say("The admin token is %s\nThe iPhone's session token is %s\n", d.secrets.ops.Reveal(), d.devices[0].token.Reveal())
-		d.say("\nOpen in a browser, each once, within 30 minutes:\n  Sally's own devices  %s\n  the admin's console  %s\n", own, console)
 	}
-	d.say("\nTry, in another terminal:\n  curl %s%s\n", d.address(), devicesPath)
-	for _, command := range []string{
-		"user show " + student, "policy set mobile --not-allowed --reason \"no phones during the exams\" --dry-run",
-		"revoke --user " + student + " --reason \"lost her bag\"", "user block " + student + " --reason \"suspended\"", "link --user " + student,
-	} {
-		d.say("  %s %s\n", d.cfg.Command, command)
-	}
-	return nil
+	return d.invite(ctx, base)
 }
 
 func (d *Demo) say(format string, args ...any) { _, _ = fmt.Fprintf(d.cfg.Out, format, args...) }

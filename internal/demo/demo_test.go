@@ -100,8 +100,8 @@ func TestDemoGoesOnUntilItIsStopped(t *testing.T) {
 	t.Parallel()
 	for _, terminal := range []bool{true, false} {
 		out := &watched{invited: make(chan struct{})}
-		d, base := open(t, sound, Config{Out: out, Terminal: terminal, Links: func(_ context.Context, who string) (string, string, error) {
-			return "own-link-of-" + who, "console-link", nil
+		d, base := open(t, sound, Config{Out: out, Terminal: terminal, Links: func(_ context.Context, who string) (Links, error) {
+			return Links{Devices: "own-link-of-" + who, Console: "console-link", Approver: "approver-link"}, nil
 		}})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -123,7 +123,7 @@ func TestDemoGoesOnUntilItIsStopped(t *testing.T) {
 		if tries := strings.Count(out.String()[strings.Index(out.String(), "Try, "):], "\n  "); tries != 6 {
 			t.Errorf("%d things to try, want six:\n%s", tries, out)
 		}
-		for _, secret := range []revoke.Secret{d.secrets.ops, d.devices[0].token, revoke.NewSecret("own-link-of-" + student), revoke.NewSecret("console-link")} {
+		for _, secret := range []revoke.Secret{d.secrets.ops, d.devices[0].token, revoke.NewSecret("own-link-of-" + student), revoke.NewSecret("console-link"), revoke.NewSecret("approver-link")} {
 			if shown := strings.Contains(out.String(), secret.Reveal()); shown != terminal {
 				t.Errorf("on a terminal: %v; a secret is shown: %v\n%s", terminal, shown, out)
 			}

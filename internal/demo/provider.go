@@ -18,9 +18,6 @@ const (
 	oktaUnsuspend = "user.lifecycle.unsuspend"
 )
 
-// oktaUser is the student's id at the provider. Both ways in name it: SCIM as externalId, the event hook as a target's id.
-const oktaUser = "00u1sally2demo3only4"
-
 // provider imitates an identity provider with two connections to Curfew: it provisions over SCIM 2.0 and sends Okta event
 // hooks. It is used by one goroutine.
 type provider struct {
@@ -35,14 +32,7 @@ type provider struct {
 
 // create provisions the student (RFC 7644 section 3.3).
 func (p *provider) create(ctx context.Context) error {
-	answer, err := call(ctx, p.client, http.MethodPost, p.curfew+"/scim/v2/Users", bearer(p.scim), map[string]any{
-		"schemas":    []string{"urn:ietf:params:scim:schemas:core:2.0:User"},
-		"userName":   student,
-		"externalId": oktaUser,
-		"name":       map[string]string{"givenName": "Sally", "familyName": "Example"},
-		"emails":     []map[string]any{{"value": student, "type": "work", "primary": true}},
-		"active":     true,
-	})
+	answer, err := call(ctx, p.client, http.MethodPost, p.curfew+"/scim/v2/Users", bearer(p.scim), sally().resourceOf())
 	if err := status("curfew", answer, err, http.StatusCreated); err != nil {
 		return err
 	}
@@ -86,28 +76,39 @@ func (p *provider) shakeHands(ctx context.Context) error {
 	return nil
 }
 
-// send posts one event about the student under the given secret and returns the status. Okta signs nothing: the secret
-// stands in Authorization as it is.
+// send posts one event about the student under the given secret and returns the status.
 func (p *provider) send(ctx context.Context, secret revoke.Secret, eventType string) (int, error) {
 	// Okta writes milliseconds. Two events of one millisecond would have no order, and at equal instants a block stands.
 	p.published = max(p.clock.Now(), p.published+1000) / 1000 * 1000
-	at := p.published.Time().Format("2006-01-02T15:04:05.000Z")
+	return p.post(ctx, secret, oktaEvent(eventType, p.published, sally()))
+}
+
+// post sends events as Okta does. It signs nothing: the secret stands in Authorization as it is.
+func (p *provider) post(ctx context.Context, secret revoke.Secret, events ...map[string]any) (int, error) {
 	answer, err := call(ctx, p.client, http.MethodPost, p.curfew+"/hooks/okta", secret.Reveal(), map[string]any{
 		"eventType": "com.okta.event_hook", "eventTypeVersion": "1.0", "cloudEventsVersion": "0.1",
-		"contentType": "application/json", "eventId": rand.Text(), "eventTime": at,
+		"contentType": "application/json", "eventId": rand.Text(), "eventTime": oktaTime(p.clock.Now()),
 		"source": "https://school.example.edu/api/v1/eventHooks/who1demo",
-		"data": map[string]any{"events": []map[string]any{{
-			"uuid": rand.Text(), "published": at, "eventType": eventType, "version": "0", "severity": "INFO",
-			"displayMessage": eventType, "outcome": map[string]any{"result": "SUCCESS"},
-			"actor":  map[string]any{"id": "00uAdmin", "type": "User", "alternateId": "head@example.edu", "displayName": "Head Teacher"},
-			"target": []map[string]any{{"id": oktaUser, "type": "User", "alternateId": student, "displayName": "Sally Example"}},
-		}}},
+		"data":   map[string]any{"events": events},
 	})
 	if err != nil {
 		return 0, fmt.Errorf("curfew %w", err)
 	}
 	return answer.Status, nil
 }
+
+// oktaEvent is an entry of Okta's System Log about somebody.
+func oktaEvent(eventType string, at revoke.Instant, about *person) map[string]any {
+	user := map[string]any{"id": about.okta, "type": "User", "alternateId": about.login, "displayName": about.name()}
+	return map[string]any{
+		"uuid": rand.Text(), "published": oktaTime(at), "eventType": eventType, "version": "0", "severity": "INFO",
+		"displayMessage": eventType, "outcome": map[string]any{"result": "SUCCESS"},
+		"actor":  map[string]any{"id": "00uAdmin", "type": "User", "alternateId": "head@example.edu", "displayName": "Head Teacher"},
+		"target": []map[string]any{user},
+	}
+}
+
+func oktaTime(at revoke.Instant) string { return at.Time().Format("2006-01-02T15:04:05.000Z") }
 
 // tell sends an event under the right secret. The wait that Okta allows is 3 s.
 func (p *provider) tell(ctx context.Context, eventType string) error {

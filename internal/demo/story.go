@@ -27,25 +27,29 @@ type tale struct {
 	sent     revoke.Instant // when the step's request left
 }
 
-// story tells it step by step, and stops at the first that is not observed.
-func (d *Demo) story(ctx context.Context, base string) error {
-	ctx, cancel := context.WithTimeout(ctx, storyWithin)
-	defer cancel()
-	t := &tale{Demo: d, provider: &provider{
+// tell returns the story of a demo, untold.
+func (d *Demo) tell(base string) *tale {
+	return &tale{Demo: d, provider: &provider{
 		client: d.cfg.Client, clock: d.cfg.Clock, curfew: base, scim: d.secrets.directory, okta: d.secrets.okta,
 	}}
-	d.say("Sally has an iPhone, an iPad and a laptop. Her school's identity provider and its library application are\n" +
+}
+
+// story tells it step by step, and stops at the first that is not observed.
+func (t *tale) story(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, storyWithin)
+	defer cancel()
+	t.say("Sally has an iPhone, an iPad and a laptop. Her school's identity provider and its library application are\n" +
 		"imitations; Curfew is the real program. Times are measured, from the moment a request was sent.\n\n")
-	began := d.cfg.Clock.Now()
+	began := t.cfg.Clock.Now()
 	for i, s := range t.steps() {
-		d.say("%2d  %s\n", i+1, s.title)
-		t.sent = d.cfg.Clock.Now()
+		t.say("%2d  %s\n", i+1, s.title)
+		t.sent = t.cfg.Clock.Now()
 		if err := s.play(ctx); err != nil {
-			d.say("      NOT OBSERVED: %s\n", err)
+			t.say("      NOT OBSERVED: %s\n", err)
 			return fmt.Errorf("step %d (%s) was not observed: %w", i+1, s.title, err)
 		}
 	}
-	d.say("\nAll of it was observed, in %.2f s.\n", d.cfg.Clock.Now().Sub(began).Seconds())
+	t.say("\nAll of it was observed, in %.2f s.\n", t.cfg.Clock.Now().Sub(began).Seconds())
 	return nil
 }
 
