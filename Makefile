@@ -10,7 +10,7 @@ TOOL := go tool -modfile=.ci/tools.mod
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
 
-run: ## the story of a suspension, on throw-away data: no database, no account needed
+run: ## the story of a suspension, then a school of 500 to look at: no database, no account needed
 	go run ./cmd/curfew demo
 
 build: ## the product: build/curfew, without cgo

@@ -143,13 +143,19 @@ func (sh *shell) showChecked(c *checked) error {
 	return nil
 }
 
-// red colours text on a terminal that wants colour (no-color.org).
+// red colours text on a terminal that wants colour.
 func (sh *shell) red(text string) string {
-	_, plain := sh.lookup("NO_COLOR")
-	if term, _ := sh.lookup("TERM"); !sh.watched || plain || term == "dumb" {
+	if !sh.coloured(sh.watched) {
 		return text
 	}
 	return "\x1b[31m" + text + "\x1b[0m"
+}
+
+// coloured reports whether colour is wanted (no-color.org) where it goes to a terminal.
+func (sh *shell) coloured(terminal bool) bool {
+	_, plain := sh.lookup("NO_COLOR")
+	term, _ := sh.lookup("TERM")
+	return terminal && !plain && term != "dumb"
 }
 
 // note tells the person at the keyboard something that is not data.

@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"curfew/internal/demo"
 	"curfew/internal/outbound"
@@ -21,7 +23,8 @@ type demoCommand struct {
 
 // Help shows an example.
 func (demoCommand) Help() string {
-	return `An imitation identity provider and an imitation application against the real server, in a throw-away folder on free ports.
+	return `An imitation identity provider and an imitation application against the real server, in a throw-away folder on free ports;
+then a school of 500 people to look at, with links to its pages and six things to try.
 
   curfew demo
   curfew demo --once`
@@ -29,6 +32,8 @@ func (demoCommand) Help() string {
 
 // Run tells the story of a suspension.
 func (c demoCommand) Run(ctx context.Context, sh *shell) (err error) {
+	ctx, left := signal.NotifyContext(ctx, syscall.SIGHUP) // a terminal that is closed leaves no folder behind
+	defer left()
 	folder, err := os.MkdirTemp("", "curfew-demo-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the demo: %w", err)
@@ -46,7 +51,8 @@ func (c demoCommand) Run(ctx context.Context, sh *shell) (err error) {
 	}
 	story, err := demo.Open(ctx, demo.Config{
 		Client: outbound.NewMaker(outbound.Config{Version: thisVersion().Version}).Configured(), Clock: &revoke.ProcessClock{},
-		Out: sh.out, Once: c.Once, School: !c.Once, Terminal: sh.terminal, Command: demoCommandLine(ctx, file),
+		Out: sh.out, Once: c.Once, School: !c.Once, Terminal: sh.terminal, Coloured: sh.coloured(sh.terminal),
+		Folder: folder, Command: demoCommandLine(ctx, file),
 		Links: func(ctx context.Context, student string) (demo.Links, error) {
 			return demoLinks(ctx, file, student)
 		},

@@ -33,6 +33,7 @@ func TestProgram(t *testing.T) {
 	t.Run("graceful stop", func(t *testing.T) { onEach(t, p.gracefulStop) })
 	t.Run("outage", p.outage)
 	t.Run("demo", p.demo)
+	t.Run("tries", p.tries)
 	t.Run("crash", p.crash)
 	t.Run("crash while reading", func(t *testing.T) { onEach(t, p.crashWhileReading) })
 }

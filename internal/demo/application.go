@@ -179,13 +179,18 @@ func (d *device) ask(ctx context.Context, client *http.Client, application strin
 	}
 }
 
-// signIn registers a session for the device and hands it the new token. A blocked person is errBlocked.
+// signIn registers a session for a device of the student's. A blocked person is errBlocked.
 func (a *application) signIn(ctx context.Context, d *device) error {
+	return a.admit(ctx, d, student, "sallys-"+strings.ToLower(d.name), "Sally's "+d.name)
+}
+
+// admit registers a session for the device and hands it the new token.
+func (a *application) admit(ctx context.Context, d *device, login, id, name string) error {
 	answer, err := call(ctx, a.client, http.MethodPost, a.curfew+"/v1/sessions", bearer(a.token), map[string]any{
-		"subject": map[string]string{"format": "email", "email": student},
+		"subject": map[string]string{"format": "email", "email": login},
 		"kind":    d.kind,
 		"token":   "new",
-		"device":  map[string]string{"id": "sallys-" + strings.ToLower(d.name), "name": "Sally's " + d.name, "platform": d.platform},
+		"device":  map[string]string{"id": id, "name": name, "platform": d.platform},
 	})
 	if err != nil {
 		return fmt.Errorf("curfew %w", err)

@@ -25,6 +25,8 @@ type Config struct {
 	Once     bool         // end after the story
 	Terminal bool         // a person watches: secrets may be shown
 	School   bool         // after the story bring a whole school, with systems that are slow and failing
+	Coloured bool         // the terminal shows colours
+	Folder   string       // where the settings and the log lie
 	Command  string       // what starts a curfew command against this server, such as "curfew --config FILE"
 	// Links makes one-time links for the terminal. It is needed unless Once is set.
 	Links    func(ctx context.Context, student string) (Links, error)
@@ -42,6 +44,7 @@ type Demo struct {
 	app      *application
 	devices  []*device
 	people   []*person // beside the student
+	systems  *systems
 }
 
 // secrets are made anew for every demo.
@@ -82,6 +85,7 @@ func Open(ctx context.Context, cfg Config) (*Demo, error) {
 	if cfg.School {
 		d.people = invent()
 	}
+	d.systems = &systems{people: d.people}
 	return d, nil
 }
 
@@ -121,15 +125,12 @@ func (d *Demo) Close() error { return d.listener.Close() }
 func (d *Demo) Run(ctx context.Context, base string) error {
 	d.app.curfew = base
 	mux := d.app.handler(d.address(), d.devices)
-	mux.HandleFunc("POST "+mailPath, slow)
-	mux.HandleFunc("POST "+doorsPath, failing(d.people))
+	mux.HandleFunc("POST "+mailPath, d.systems.mail)
+	mux.HandleFunc("POST "+doorsPath, d.systems.doors)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(d.listener) }()
 	err := d.show(ctx, base)
-	if err == nil && !d.cfg.Once {
-		<-ctx.Done()
-	}
 	if closing := server.Close(); err == nil && closing != nil {
 		err = fmt.Errorf("close the imitation application: %w", closing)
 	}
@@ -150,7 +151,24 @@ func (d *Demo) show(ctx context.Context, base string) error {
 			return err
 		}
 	}
-	return d.invite(ctx, base)
+	if err := d.invite(ctx, base); err != nil {
+		return err
+	}
+	return t.live(ctx)
+}
+
+// The marks of a terminal (ECMA-48 section 8.3.117).
+const (
+	bold = "1"
+	dim  = "2"
+	red  = "31"
+)
+
+func (d *Demo) marked(mark, text string) string {
+	if !d.cfg.Coloured {
+		return text
+	}
+	return "\x1b[" + mark + "m" + text + "\x1b[0m"
 }
 
 func (d *Demo) say(format string, args ...any) { _, _ = fmt.Fprintf(d.cfg.Out, format, args...) }

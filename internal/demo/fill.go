@@ -26,7 +26,7 @@ const (
 
 // fill brings the rest of the school, through the doors that a real one would use.
 func (t *tale) fill(ctx context.Context) error {
-	t.say("\nNow the rest of the school, through the same doors:\n")
+	t.say("\n%s\n", t.marked(bold, "Now the rest of the school, through the same doors"))
 	for _, s := range []struct {
 		what string
 		do   func(context.Context) (saw string, err error)
@@ -207,41 +207,43 @@ func (t *tale) signInAll(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d sessions in %d applications", lines, len(apps)), nil
 }
 
-// report lets the provider, a security tool and an admin say what happened at the school in the last hour.
+// report lets the provider, a security tool and an admin say what happened at the school. Some of it goes on to systems that ail.
 func (t *tale) report(ctx context.Context) (string, error) {
+	t.systems.ail.Store(true)
 	dice := rand.New(rand.NewPCG(3, 1)) //nolint:gosec // the same news each time
 	crowd := append([]*person(nil), t.people...)
 	dice.Shuffle(len(crowd), func(i, j int) { crowd[i], crowd[j] = crowd[j], crowd[i] })
-	somebody := func() *person {
-		p := crowd[0]
-		if crowd = crowd[1:]; p.group == leavers { // they are about to leave
-			p = crowd[0]
-			crowd = crowd[1:]
+	somebody := func() (p *person) { // but nobody who is about to leave
+		for p == nil || p.group == leavers {
+			p, crowd = crowd[0], crowd[1:]
 		}
 		return p
 	}
 	news := 0
 	for _, said := range []struct {
-		eventType string
-		times     int
+		eventType, words string
+		times            int
 	}{
-		{"user.account.update_password", 7},
-		{"user.lifecycle.create", 6},
-		{"user.session.clear", 3},
-		{"group.user_membership.add", 5},
-		{"user.account.lock", 3},
-		{"user.session.context.change", 6},
-		{"user.authentication.sso", 4},
-		{oktaSuspend, 4},
+		{"user.account.update_password", "User update password for Okta", 7},
+		{"user.lifecycle.create", "Create Okta user", 6},
+		{"user.session.clear", "Clear user session", 3},
+		{"group.user_membership.add", "Add user to group membership", 5},
+		{"user.account.lock", "Max sign in attempts exceeded", 3},
+		{"user.session.context.change", "User session context changed", 6},
+		{"user.authentication.sso", "User single sign on to app", 4},
+		{oktaSuspend, "Suspend Okta user", 4},
 	} {
 		var events []map[string]any
-		for i := range said.times {
-			at := t.cfg.Clock.Now().Add(-time.Duration(60-news-i) * time.Minute)
-			events = append(events, oktaEvent(said.eventType, at, somebody()))
+		for range said.times {
+			events = append(events, oktaEvent(said.eventType, said.words, t.cfg.Clock.Now().Add(-time.Second), somebody()))
 		}
 		news += said.times
-		if got, err := t.provider.post(ctx, t.secrets.okta, events...); err != nil || got/100 != 2 {
-			return "", fmt.Errorf("curfew answered %d to the provider's news (%w)", got, err)
+		got, err := t.provider.post(ctx, t.secrets.okta, events...)
+		if err == nil && got/100 != 2 {
+			err = fmt.Errorf("curfew answered %d to the provider's news", got)
+		}
+		if err != nil {
+			return "", err
 		}
 	}
 	for _, said := range []string{"account.taken_over", "laptop.lost", "malware.found", "account.taken_over", "agent.updated", "agent.updated", "shrug"} {
@@ -268,7 +270,7 @@ func (t *tale) report(ctx context.Context) (string, error) {
 		}
 		news++
 	}
-	return fmt.Sprintf("%d events from the provider, security and office", news), nil
+	return fmt.Sprintf("%d events from provider, security and office", news), nil
 }
 
 // leave lets the school's register say, one summer early, that all of the oldest year have left. The brake holds most of it.

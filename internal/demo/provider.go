@@ -80,7 +80,7 @@ func (p *provider) shakeHands(ctx context.Context) error {
 func (p *provider) send(ctx context.Context, secret revoke.Secret, eventType string) (int, error) {
 	// Okta writes milliseconds. Two events of one millisecond would have no order, and at equal instants a block stands.
 	p.published = max(p.clock.Now(), p.published+1000) / 1000 * 1000
-	return p.post(ctx, secret, oktaEvent(eventType, p.published, sally()))
+	return p.post(ctx, secret, oktaEvent(eventType, eventType, p.published, sally()))
 }
 
 // post sends events as Okta does. It signs nothing: the secret stands in Authorization as it is.
@@ -98,11 +98,11 @@ func (p *provider) post(ctx context.Context, secret revoke.Secret, events ...map
 }
 
 // oktaEvent is an entry of Okta's System Log about somebody.
-func oktaEvent(eventType string, at revoke.Instant, about *person) map[string]any {
+func oktaEvent(eventType, words string, at revoke.Instant, about *person) map[string]any {
 	user := map[string]any{"id": about.okta, "type": "User", "alternateId": about.login, "displayName": about.name()}
 	return map[string]any{
 		"uuid": rand.Text(), "published": oktaTime(at), "eventType": eventType, "version": "0", "severity": "INFO",
-		"displayMessage": eventType, "outcome": map[string]any{"result": "SUCCESS"},
+		"displayMessage": words, "outcome": map[string]any{"result": "SUCCESS"},
 		"actor":  map[string]any{"id": "00uAdmin", "type": "User", "alternateId": "head@example.edu", "displayName": "Head Teacher"},
 		"target": []map[string]any{user},
 	}

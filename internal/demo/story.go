@@ -38,14 +38,15 @@ func (d *Demo) tell(base string) *tale {
 func (t *tale) story(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, storyWithin)
 	defer cancel()
-	t.say("Sally has an iPhone, an iPad and a laptop. Her school's identity provider and its library application are\n" +
-		"imitations; Curfew is the real program. Times are measured, from the moment a request was sent.\n\n")
+	t.say("Sally has an iPhone, an iPad and a laptop. Her school's identity provider and\n" +
+		"its library application are imitations; Curfew is the real program. Times are\n" +
+		"measured, from the moment a request was sent.\n\n")
 	began := t.cfg.Clock.Now()
 	for i, s := range t.steps() {
-		t.say("%2d  %s\n", i+1, s.title)
+		t.say("%2d  %s\n", i+1, t.marked(bold, s.title))
 		t.sent = t.cfg.Clock.Now()
 		if err := s.play(ctx); err != nil {
-			t.say("      NOT OBSERVED: %s\n", err)
+			t.say("      %s %s\n", t.marked(red, "NOT OBSERVED:"), err)
 			return fmt.Errorf("step %d (%s) was not observed: %w", i+1, s.title, err)
 		}
 	}
@@ -57,11 +58,11 @@ func (t *tale) steps() []step {
 	return []step{
 		{"The identity provider creates Sally, over SCIM", t.create},
 		{"Sally signs in on three devices", t.signInEverywhere},
-		{"Somebody sends an Okta event with a wrong secret: refused, and nothing changes", t.forge},
+		{"An Okta event comes with a wrong secret: refused, and nothing changes", t.forge},
 		{"Sally ends her laptop's session, and only that one", t.endOne},
-		{"The identity provider suspends Sally, over SCIM (active: false)", t.suspend(t.deactivate)},
+		{"The provider suspends Sally, over SCIM (active: false)", t.suspend(t.deactivate)},
 		{"Sally tries to sign in while she is suspended: refused", t.knock},
-		{"The identity provider reactivates her (active: true): what was refused stays refused", t.restore(t.reactivate)},
+		{"The provider reactivates her, over SCIM: what was refused stays refused", t.restore(t.reactivate)},
 		{"Sally signs in again on all three: new sessions work", t.signInEverywhere},
 		{"Okta says that Sally is suspended, by event hook", t.suspend(t.oktaSuspends)},
 		{"Okta says that she is not any more: what was refused stays refused", t.restore(t.oktaUnsuspends)},
@@ -205,5 +206,5 @@ func (t *tale) since() time.Duration { return t.cfg.Clock.Now().Sub(t.sent) }
 
 // saw prints one observation with its time.
 func (t *tale) saw(what string, after time.Duration) {
-	t.say("      %-44s %8.1f ms\n", what, float64(after.Microseconds())/1000)
+	t.say("      %-52s %s\n", what, t.marked(dim, fmt.Sprintf("%8.1f ms", float64(after.Microseconds())/1000)))
 }

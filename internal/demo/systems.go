@@ -3,6 +3,8 @@ package demo
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,38 +33,45 @@ password_url: https://id.example.edu/password
     split: body.pupils
     map: [{when: 'body.type == "pupil.left"', signal: deactivated, email: body.pupil, id: body.id, reason: '"left the school"'}]`
 	schoolTargets = `
-  mail: {type: webhook, url: %[2]q, secret: %[1]q, concurrency: 2}
+  mail: {type: webhook, url: %[2]q, secret: %[1]q, concurrency: 4}
   doors: {type: webhook, url: %[3]q, secret: %[1]q}`
 )
 
-// dawdle is how long the slow system takes to answer: less than Curfew waits.
-const dawdle = 2500 * time.Millisecond
+// dawdle is how long the slow system takes to answer: less than Curfew waits, four at a time.
+const dawdle = 3000 * time.Millisecond
 
-// slow imitates a system that does what it is told after a while.
-func slow(w http.ResponseWriter, r *http.Request) {
-	timer := time.NewTimer(dawdle)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		w.WriteHeader(http.StatusNoContent)
-	case <-r.Context().Done():
-	}
+// systems are two that a real school would have beside its library. They are well until they are told to ail.
+type systems struct {
+	people []*person
+	ail    atomic.Bool
 }
 
-// failing imitates a door server that is down, and that will never hear of the juniors, who were given no badge.
-func failing(people []*person) http.HandlerFunc {
-	badgeless := map[string]bool{}
-	for _, p := range people {
-		badgeless[p.login] = p.group == juniors
-	}
-	return func(w http.ResponseWriter, r *http.Request) {
-		var told struct {
-			Data struct{ Subject struct{ Email string } }
-		}
-		if json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAnswer)).Decode(&told) == nil && badgeless[told.Data.Subject.Email] {
-			http.Error(w, "this person has no badge", http.StatusUnprocessableEntity)
+// mail does what it is told after a while.
+func (s *systems) mail(w http.ResponseWriter, r *http.Request) {
+	if s.ail.Load() {
+		timer := time.NewTimer(dawdle)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.Context().Done():
 			return
 		}
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// doors is down, and will never want to hear of the juniors, who were given no badge.
+func (s *systems) doors(w http.ResponseWriter, r *http.Request) {
+	var told struct {
+		Data struct{ Subject struct{ Email string } }
+	}
+	about := func(p *person) bool { return p.group == juniors && p.login == told.Data.Subject.Email }
+	switch err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAnswer)).Decode(&told); {
+	case !s.ail.Load():
+		w.WriteHeader(http.StatusNoContent)
+	case err == nil && slices.ContainsFunc(s.people, about):
+		http.Error(w, "this person has no badge", http.StatusUnprocessableEntity)
+	default:
 		http.Error(w, "the door server is being serviced", http.StatusServiceUnavailable)
 	}
 }
