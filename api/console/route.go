@@ -23,6 +23,22 @@ const formBody = 64 << 10
 // routes is everything there is.
 func (c *Console) routes() []route { return slices.Concat(c.ownRoutes(), c.operatorRoutes()) }
 
+// Route is one line of the table of routes, for whoever walks it: who may open it, and what there is.
+type Route struct {
+	Method string
+	Path   string      // a pattern of [http.ServeMux]
+	Least  revoke.Role // empty: anybody who signed in
+}
+
+// Routes lists everything that the console answers.
+func Routes() []Route {
+	var out []Route
+	for _, r := range (&Console{}).routes() {
+		out = append(out, Route{r.method, r.path, r.least})
+	}
+	return out
+}
+
 // permits reports whether somebody with these roles may open what asks for at least one. Whoever has a role may look.
 func permits(who *revoke.SignIn, least revoke.Role) bool {
 	switch least {

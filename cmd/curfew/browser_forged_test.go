@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -52,7 +51,7 @@ func notFromElsewhere(t *testing.T, s *campus) {
 		visit()
 		for _, to := range forms { // as script there would: no answer may be read, and nothing may be done
 			for _, how := range []string{`{method: "POST", credentials: "include", body: new URLSearchParams(new FormData(document.forms[4]))}`, `{method: "POST", credentials: "include", headers: {"Content-Type": "application/json"}, body: '{"scope": "everyone", "confirm": 3, "reason": "x"}'}`, `{credentials: "include"}`} {
-				if got := b.waitsFor(fmt.Sprintf("fetch(%s, %s).then(r => 'read ' + r.status, () => 'refused')", quoted(to), how)); got != "refused" {
+				if got := promised[string](b, fmt.Sprintf("fetch(%s, %s).then(r => 'read ' + r.status, () => 'refused')", quoted(to), how)); got != "refused" {
 					t.Errorf("as %v, %s of %s from elsewhere: %s, want that it cannot be read", who, how, to, got)
 				}
 			}
@@ -64,16 +63,4 @@ func notFromElsewhere(t *testing.T, s *campus) {
 	if a := s.get("/v1/policies", "Bearer "+opsToken); a.status != http.StatusOK || len(a.member(t, "items").([]any)) != 0 {
 		t.Errorf("policies after the forgeries: %d %s", a.status, a.body)
 	}
-}
-
-// waitsFor evaluates a promise of a text.
-func (b *tab) waitsFor(promise string) string {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, stepTime)
-	defer cancel()
-	got, err := chromedp.Run(ctx, chromedp.Evaluate[string](promise, chromedp.EvalAwaitPromise))
-	if err != nil {
-		b.t.Fatalf("%s: %v\n%s", promise, err, b.shown())
-	}
-	return got
 }

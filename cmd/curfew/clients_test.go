@@ -75,27 +75,33 @@ func nodeClient(name string) func(t *testing.T, base, token string) []string {
 	}
 }
 
-// nodeScript runs a script beside the packages that `make setup` installed.
-func nodeScript(t *testing.T, script string, args ...string) []string {
+// npmPackages is the folder into which `make setup` installed the packages that tests use.
+func npmPackages(t *testing.T) string {
 	t.Helper()
-	const source, installed = "testdata/clients/npm", "../../build/clients"
-	want, err := os.ReadFile(filepath.Join(source, "package-lock.json"))
+	const installed = "../../build/clients"
+	want, err := os.ReadFile("testdata/clients/npm/package-lock.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(filepath.Join(installed, "package-lock.json")); err != nil || !bytes.Equal(got, want) {
-		t.Fatal("the SCIM clients from npm are not installed; type: make setup")
-	}
-	text, err := os.ReadFile(filepath.Join(source, script))
-	if err != nil {
-		t.Fatal(err)
+		t.Fatal("what the tests use from npm is not installed; type: make setup")
 	}
 	packages, err := filepath.Abs(filepath.Join(installed, "node_modules"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return packages
+}
+
+// nodeScript runs a script beside the packages that `make setup` installed.
+func nodeScript(t *testing.T, script string, args ...string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata/clients/npm", script))
+	if err != nil {
+		t.Fatal(err)
+	}
 	folder := t.TempDir() // a script finds packages only beside itself
-	if err := os.Symlink(packages, filepath.Join(folder, "node_modules")); err != nil {
+	if err := os.Symlink(npmPackages(t), filepath.Join(folder, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, script), text, 0o600); err != nil {
