@@ -34,10 +34,12 @@ func TestBrowser(t *testing.T) {
 		{"why", findsWhy, ""},
 		{"schedule", ordersForLater, ""},
 		{"pages", everyPage, busy},
+		{"roles", nobodyDoesMore, busy},
 		{"second person", approvesWhatWasHeld, "approvals: 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newCampus(t, p, browser, c.more)) })
 	}
+	t.Run("provider", func(t *testing.T) { signsInAtAProvider(t, p, browser) })
 }
 
 // stepTime bounds one step in the browser: two loaded cores are slow, and nothing is measured here.
