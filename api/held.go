@@ -18,6 +18,7 @@ type heldView struct {
 	Why       string              `json:"why"`
 	AskedBy   string              `json:"asked_by"` // who never approves it
 	User      revoke.ID           `json:"user,omitzero"`
+	Name      string              `json:"name,omitempty"` // what people call the user
 	Signals   []revoke.SignalKind `json:"signals"`
 	Scope     string              `json:"scope,omitempty"` // of an order for many
 	Reason    string              `json:"reason,omitempty"`
@@ -77,7 +78,25 @@ func (a *App) listHeld(c *fiber.Ctx, t *token) error {
 	if err != nil {
 		return fmt.Errorf("list what is held: %w", err)
 	}
-	return paged(c, rows, limit, sure(viewHeld), func(h *revoke.Held) any { return h.ID })
+	var about []revoke.ID
+	for _, h := range rows {
+		if !h.User.IsZero() {
+			about = append(about, h.User)
+		}
+	}
+	people, err := a.peopleOf(ctx, t, about)
+	if err != nil {
+		return err
+	}
+	names := make(map[revoke.ID]string, len(people))
+	for i := range people {
+		names[people[i].User.ID] = called(&people[i])
+	}
+	return paged(c, rows, limit, sure(func(h *revoke.Held) heldView {
+		view := viewHeld(h)
+		view.Name = names[h.User]
+		return view
+	}), func(h *revoke.Held) any { return h.ID })
 }
 
 // heldOrder is the body of a verdict.

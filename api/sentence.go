@@ -146,5 +146,10 @@ func (a *App) nameOf(ctx context.Context, user revoke.ID) (string, error) {
 	if err != nil || len(people) == 0 {
 		return user.String(), err
 	}
-	return cmp.Or(people[0].Name(revoke.NamespaceUserName), people[0].Name(revoke.NamespaceEmail), user.String()), nil
+	return called(&people[0]), nil
+}
+
+// called is what people call a user, or else the id.
+func called(p *revoke.Person) string {
+	return cmp.Or(p.Name(revoke.NamespaceUserName), p.Name(revoke.NamespaceEmail), p.User.ID.String())
 }

@@ -15,6 +15,7 @@ type held struct {
 	Why       string              `json:"why"`
 	AskedBy   string              `json:"asked_by"`
 	User      revoke.ID           `json:"user"`
+	Name      string              `json:"name"`
 	Signals   []revoke.SignalKind `json:"signals"`
 	Scope     string              `json:"scope"`
 	Reason    string              `json:"reason"`

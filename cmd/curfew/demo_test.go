@@ -56,7 +56,7 @@ func (p program) tries(t *testing.T) {
 	}
 	for i, want := range []string{
 		`iPhone +in\n.*iPad +in\n.*laptop +in`, `covers 2 live sessions`, `sessions of this kind`,
-		`doors .*\n.*mail .*\n.*portal `, `(?s)(deactivated.*register.*){5}`, `would end \d\d live sessions`,
+		`doors .*\n.*mail .*\n.*portal `, `(?s)(deactivated +\w+\.\w+@example.edu +register.*){5}`, `would end \d\d live sessions`,
 	} {
 		if got := typed(ctx, t, commands[i]); !regexp.MustCompile(want).MatchString(got) {
 			t.Errorf("%s\ngot %s\nwant %s", commands[i], got, want)

@@ -15,7 +15,7 @@ type heldCommand struct {
 
 // heldRow is what the server says of something that is held.
 type heldRow struct {
-	ID, Source, Why, User, Scope, Reason, Verdict string
+	ID, Source, Why, User, Name, Scope, Reason, Verdict string
 
 	AskedBy   string `json:"asked_by"`
 	HeldAt    string `json:"held_at"`
@@ -36,7 +36,7 @@ func (h *heldRow) row() []string {
 	case h.ByItself:
 		state = "waits, then by itself"
 	}
-	return []string{h.ID, what, h.AskedBy, h.HeldAt, state, h.Why}
+	return []string{h.ID, what, h.Name, h.AskedBy, h.HeldAt, state, h.Why}
 }
 
 type heldListCommand struct {
@@ -67,7 +67,7 @@ func (c heldListCommand) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
-	return answeredList(sh, raw, []string{"HELD", "WHAT", "ASKED BY", "SINCE", "STATE", "WHY"}, (*heldRow).row)
+	return answeredList(sh, raw, []string{"HELD", "WHAT", "WHO", "ASKED BY", "SINCE", "STATE", "WHY"}, (*heldRow).row)
 }
 
 // heldOrder names what a verdict is about.
