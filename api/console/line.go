@@ -88,7 +88,10 @@ func (m *moment) lines() []line {
 	switch m.What {
 	case "session-began":
 		s := m.Session
-		one.Head = "Signed in to " + short(40, s.App) + " on " + s.Label() + "."
+		one.Head = "Signed in to " + short(40, s.App) + "."
+		if s.Device != nil {
+			one.Head = "Signed in to " + short(40, s.App) + " on " + s.Label() + "."
+		}
 		one.More = string(s.Kind) + " session, told to us " + stampText(s.RegisteredAt)
 		one.Link, one.Word = "/console/why?session="+s.CurfewID.String(), "Is it live?"
 	case "ended", "blocked", "lifted":

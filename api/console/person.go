@@ -62,7 +62,8 @@ func (s *session) Label() string {
 			return short(60, name)
 		}
 	}
-	return short(60, s.ID)
+	l := lookOf(&revoke.Session{Kind: s.Kind, Facts: revoke.SessionFacts{UserAgent: s.UserAgent}})
+	return short(60, cmp.Or(l.on(), s.ID))
 }
 
 // Picture names the icon of a session's kind.

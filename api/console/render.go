@@ -93,7 +93,7 @@ func (v *visit) write(status int, name, title string, data any) error {
 // funcs is what templates can say beside their data.
 func (c *Console) funcs() template.FuncMap {
 	return template.FuncMap{
-		"ago": c.ago, "at": c.at, "clock": c.clock, "day": c.day, "until": c.until, "icon": icon, "plural": plural, "short": short, "list": list,
+		"ago": c.ago, "at": c.at, "clock": c.clock, "day": c.day, "until": c.until, "icon": icon, "plural": plural, "short": short, "list": list, "upper": upper,
 	}
 }
 

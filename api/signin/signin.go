@@ -96,7 +96,7 @@ func New(cfg Config) (*Handler, error) {
 // ServeHTTP answers one request. Nothing changes that another origin asks for.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "+cmp.Or(h.framing(r), "'none'"))
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "+cmp.Or(h.framing(r), "'none'"))
 	header.Set("Referrer-Policy", "no-referrer") // a link's address is the link
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")

@@ -123,6 +123,10 @@ func hostileNamesAreInert(t *testing.T, s *campus) {
 	if a := s.okta(oktaSecret, "user.lifecycle."+turned, "e-"+turned, turned+"@example.edu", time.Now()); a.status/100 != 2 {
 		t.Errorf("an event with names that turn text round: got %d %s", a.status, a.body)
 	}
+	if a := s.do(http.MethodPost, "/scim/v2/Users", "Bearer "+directoryToken, "application/scim+json", fmt.Sprintf(
+		`{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": %s, "active": true, "emails": [{"value": "turned@example.edu"}]}`, quoted(turned))); a.status != http.StatusCreated {
+		t.Errorf("a user name that turns text round: got %d %s", a.status, a.body)
+	}
 	look := func(b *tab, path string) {
 		b.open(path)
 		b.sees("true")
@@ -152,7 +156,7 @@ func hostileNamesAreInert(t *testing.T, s *campus) {
 	for _, path := range []string{"/console", "/console/people?q=pupil", "/console/people?q=" + "%3Cscript+planted%3E", "/console/events", "/console/find?q=" + sally, "/console/why?session=%3Cscript+planted%3Ealert(1)"} {
 		look(admin, path)
 	}
-	for _, q := range []string{sally, "pupil-0@example.edu", "pupil-3@example.edu", "pupil-4@example.edu"} {
+	for _, q := range []string{sally, "pupil-0@example.edu", "pupil-3@example.edu", "pupil-4@example.edu", "turned@example.edu"} {
 		look(admin, "/console/find?q="+q)
 		if at := ask[string](admin, "location.pathname"); !strings.HasPrefix(at, "/console/people/") {
 			t.Fatalf("%s was not found: %s", q, admin.shown())

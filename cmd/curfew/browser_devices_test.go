@@ -38,7 +38,7 @@ func wasNotMe(t *testing.T, s *campus) {
 	s.only()
 	admin := s.enters("--role", "admin")
 	admin.open("/console/alarms")
-	admin.reads("/console/alarms", "a person says that a sign-in of theirs was somebody else's")
+	admin.reads("/console/alarms", "A person says that a sign-in of theirs was somebody else's")
 }
 
 // worksWithoutScript is both of them by pages alone: what script opens as a dialog is a page then.
