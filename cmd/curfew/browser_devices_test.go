@@ -3,8 +3,11 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // signsOut is the control that ends one of Sally's devices.
@@ -161,4 +164,26 @@ func fiveHundred(t *testing.T, s *campus) {
 	if name != "phone number 000" && (a.status != http.StatusOK || a.member(t, "live") != false) {
 		t.Errorf("%s: got %d %s, want it dead", name, a.status, a.body)
 	}
+}
+
+// fromAProfile is W10: a link on an application's own profile page leads to /me, without a second password.
+func fromAProfile(t *testing.T, s *campus) {
+	a := s.post("/v1/links", portalToken, fmt.Sprintf(`{"subject": {"format": "email", "email": %q}}`, sally))
+	if a.status != http.StatusCreated {
+		t.Fatalf("ask for a link: got %d %s", a.status, a.body)
+	}
+	profile := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprintf(w, `<!doctype html><title>profile</title><a href="%s">Your devices</a>`, a.member(t, "url"))
+	}))
+	t.Cleanup(profile.Close)
+	b := s.browser.tab(t, s.base)
+	b.do("open the profile page", chromedp.Navigate(profile.URL))
+	b.press("a")
+	b.sees(`location.pathname.startsWith("/login/link/")`)
+	b.press("form button")
+	b.reads("/me", "Sally's iPad")
+	b.press(signsOut("iPad")) // the profile page is no proof of who she is
+	b.reads("/login", "Sign in by a link")
+	s.only("iPhone", "iPad", "laptop")
 }

@@ -28,6 +28,7 @@ func TestBrowser(t *testing.T) {
 		{"script off", worksWithoutScript, ""},
 		{"keyboard", byKeyboardAlone, ""},
 		{"two tabs", twoTabs, ""},
+		{"profile", fromAProfile, ""},
 		{"five hundred", fiveHundred, ""},
 		{"hostile names", hostileNamesAreInert, ""},
 		{"forms from elsewhere", notFromElsewhere, ""},
