@@ -2,6 +2,8 @@ package api
 
 import (
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync/atomic"
@@ -42,6 +44,15 @@ func (l lingeringListener) Accept() (net.Conn, error) {
 		}
 		_ = c.Close()
 	}
+}
+
+// Close may come from a shutdown and from Accept at once. The later of them finds nothing to close, which would end the shutdown
+// before what is under way was answered.
+func (l lingeringListener) Close() error {
+	if err := l.Listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("close the listener: %w", err)
+	}
+	return nil
 }
 
 type lingeringConn struct {

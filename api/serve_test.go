@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -94,4 +95,38 @@ func TestWhatMustWaitForAPersonIsHeld(t *testing.T) {
 	}
 	b.wantLive("while it is held", map[string]bool{"laptop": true, "toms": true})
 	b.want("register", b.as("portal", "POST", "/v1/sessions", `{"subject": `+both+`, "kind": "browser"}`), 409, "conflict")
+}
+
+// TestShutdownOfAClosedListener: a listener that is closed already is no reason to leave before what is under way was answered.
+func TestShutdownOfAClosedListener(t *testing.T) {
+	t.Parallel()
+	var cfg api.Config
+	start(t, func(c *api.Config) { cfg = *c })
+	app, err := api.New(cfg)
+	if err != nil {
+		t.Fatalf("make the application: %v", err)
+	}
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("listen: %v", err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- app.Serve(ln) }()
+	c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatalf("dial: %v", err)
+	}
+	if _, err := c.Write([]byte("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")); err != nil {
+		t.Fatalf("ask: %v", err)
+	}
+	if answer, err := io.ReadAll(c); err != nil || len(answer) == 0 { // it serves by now
+		t.Fatalf("no answer: %v", err)
+	}
+	if err := ln.Close(); err != nil {
+		t.Fatalf("close: %v", err)
+	}
+	<-served
+	if err := app.Shutdown(t.Context()); err != nil {
+		t.Errorf("shut down: %v", err)
+	}
 }
