@@ -67,6 +67,27 @@ func TestCrawlMissesNobodyWhoStays(t *testing.T) {
 	})
 }
 
+// What was shown and is gone by the next count would hide as many behind the end of the list.
+func TestCrawlGoesOnBehindThoseWhoWent(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	var there []string
+	for _, name := range []string{"ann", "ben", "cat"} {
+		there = append(there, b.do("POST", users, `{"userName":"`+name+`"}`).must(t, 201).id())
+	}
+	b.do("GET", users+"?startIndex=1&count=1", nil).must(t, 200)
+	b.do("DELETE", users+"/"+there[0], nil).must(t, 204)
+	b.store.Moving().Advance(2 * time.Minute) // so that it counts anew
+	page := b.do("GET", users+"?startIndex=2&count=1", nil).must(t, 200)
+	if total := page.json["totalResults"]; !slices.Equal(ids(page), there[1:2]) || total != 3.0 {
+		t.Errorf("the second page shows %v of %v, want %v of 3, for one more follows", ids(page), total, there[1:2])
+	}
+	page = b.do("GET", users+"?startIndex=3&count=1", nil).must(t, 200)
+	if total := page.json["totalResults"]; !slices.Equal(ids(page), there[2:]) || total != 3.0 {
+		t.Errorf("the last page shows %v of %v, want %v of 3", ids(page), total, there[2:])
+	}
+}
+
 // asking is a store that notes how much it is asked.
 type asking struct {
 	scim.Store

@@ -143,18 +143,22 @@ func (h *handler) byIndex(ctx context.Context, x *exchange, q revoke.ResourceQue
 		return h.store.Resources(ctx, q)
 	}
 	now, which := h.clock.Now(), digestOf(x.bound(q.Type, w))
+	size := q.Limit
 	mark, marked := h.bookmarks.before(x.source.Name, which, before, now)
 	if marked {
 		q.After, q.Offset, q.Count = &mark.after, before-mark.index, now.Sub(mark.asOf) >= totalLives
+		q.Limit++ // one more, to see whether anybody follows
 	}
 	if found, total, err = h.store.Resources(ctx, q); err != nil {
 		return nil, 0, err
 	}
+	follows := len(found) > size
+	found = found[:min(len(found), size)]
 	asOf := now
 	seen := before + len(found)
 	switch {
 	case q.Count:
-	case len(found) == q.Limit && seen < mark.total:
+	case follows && seen < mark.total:
 		total, asOf = mark.total, mark.asOf
 	default: // the end as far as we know, or past it
 		q.After, q.Offset, q.Limit, q.Count = nil, 0, 0, true
@@ -162,8 +166,10 @@ func (h *handler) byIndex(ctx context.Context, x *exchange, q revoke.ResourceQue
 			return nil, 0, err
 		}
 	}
-	if len(found) > 0 {
-		total = max(total, seen) // of those that were shown some may be gone by now
+	if follows { // of those that were shown some may be gone by now, and whoever reads on stops at the total
+		total = max(total, seen+1)
+	} else if len(found) > 0 {
+		total = max(total, seen)
 	}
 	if len(found) == 0 || seen == total { // nothing follows, as after the one user whom a filter finds
 		return found, total, nil
