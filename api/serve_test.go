@@ -125,7 +125,9 @@ func TestShutdownOfAClosedListener(t *testing.T) {
 	if err := ln.Close(); err != nil {
 		t.Fatalf("close: %v", err)
 	}
-	<-served
+	if err := <-served; err != nil {
+		t.Errorf("serve: %v", err)
+	}
 	if err := app.Shutdown(t.Context()); err != nil {
 		t.Errorf("shut down: %v", err)
 	}

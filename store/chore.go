@@ -34,6 +34,9 @@ func (s *Store) settle(ctx context.Context, keep durability, do func(context.Con
 	if err := s.lock.held(); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil { // a worker may be faster than the look at it below
+		return err
+	}
 	c := &chore{do: do, done: make(chan error, 1)}
 	open := s.queue.put(func() {
 		if keep == durable {

@@ -104,6 +104,9 @@ func (s *Store) Decide(ctx context.Context, need revoke.Need, decide revoke.Deci
 	if err := s.lock.held(); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil { // a worker may be faster than the look at it below
+		return fmt.Errorf("decide: %w: the caller has left: %w", revoke.ErrUnavailable, err)
+	}
 	w := &waiting{need: need, decide: decide, done: make(chan error, 1)}
 	if !s.queue.put(func() { s.queue.waiting = append(s.queue.waiting, w) }) {
 		return fmt.Errorf("decide: %w: the store is closed", revoke.ErrUnavailable)
